@@ -1,0 +1,3 @@
+"""Train your own small, private, offline speech recogniser."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,328 @@
+"""Waveforms to MFCC or log-mel frames: one batched, differentiable module that carries its lengths.
+
+    waveform -> [pre-emphasis] -> frames -> [DC, dither, pre-emphasis] -> window -> |FFT|^2 -> mel -> log -> [DCT] -> [deltas] -> [CMVN]
+
+Toolkits differ in small things at each arrow; each difference is one setting, and the presets in
+``conf/features/`` set them to be Kaldi, librosa or CMU Sphinx exactly.
+
+Davis and Mermelstein 1980 (MFCC); Furui 1986 (deltas).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from asr.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """The front end of a model; the defaults are Kaldi's MFCC with 40 filters."""
+
+    sample_rate: int = 16000
+    """Hz; audio of another rate is resampled to it."""
+    kind: str = "mfcc"
+    """mfcc or log_mel."""
+    scale: float = 32768.0
+    """Samples in [-1, 1] are multiplied by it (Kaldi and Sphinx count in 16-bit steps); it moves C0 only."""
+    window_length: int = 400
+    """Samples; 25 ms at 16 kHz."""
+    hop_length: int = 160
+    """Samples; 10 ms at 16 kHz."""
+    fft_length: int = 512
+    window: str = "povey"
+    """povey (Kaldi), hamming, hann, or hann_periodic (librosa)."""
+    edges: str = "snip"
+    """snip: whole windows only (Kaldi); pad: a last partial one, zero-filled (Sphinx); center (librosa)."""
+    remove_dc: bool = True
+    """Subtract the mean of each frame."""
+    preemphasis: float = 0.97
+    preemphasis_over: str = "frame"
+    """frame (Kaldi) or signal (Sphinx)."""
+    dither: float = 0.0
+    """Standard deviation of noise added to the scaled samples, in training only."""
+    num_mels: int = 40
+    f_min: float = 20.0
+    """Hz."""
+    f_max: float | None = None
+    """Hz; null is half the sample rate."""
+    mel_scale: str = "htk"
+    """htk: 2595 log10(1 + f/700), Kaldi's too; slaney: linear below 1 kHz (librosa)."""
+    mel_filters: str = "mel"
+    """Where the triangles are straight: mel (Kaldi), hz (librosa), or bins (hz, edges rounded to FFT bins: Sphinx)."""
+    mel_area: bool = False
+    """Scale each filter to unit area in Hz."""
+    log: str = "natural"
+    """natural, or db: 10 log10, with top_db below the utterance's maximum as the floor (librosa)."""
+    log_floor: float = 1.1920929e-07
+    top_db: float = 80.0
+    num_coefficients: int = 13
+    """Cepstra kept, C0 among them; unused by log_mel."""
+    dct: str = "orthonormal"
+    """orthonormal (Kaldi, librosa), or sphinx: halved first term, divided by num_mels."""
+    lifter: float = 22.0
+    """Kaldi's cepstral lifter; 0 is none."""
+    delta_order: int = 0
+    """0, 1 or 2: differences appended to the static coefficients."""
+    delta_window: int = 2
+    """Frames on each side of the regression."""
+    cmvn: str = "none"
+    """none; utterance: zero mean and unit variance over each utterance; stored: by statistics of the training set."""
+
+    def __post_init__(self) -> None:
+        for key, allowed in _ALLOWED.items():
+            if getattr(self, key) not in allowed:
+                choices = ", ".join(map(str, allowed))
+                raise ConfigError(f"features.{key}={getattr(self, key)!r} is not one of {choices}.")
+        if not 0 < self.hop_length <= self.window_length <= self.fft_length:
+            raise ConfigError("features: 0 < hop_length <= window_length <= fft_length must hold.")
+        if self.kind == "mfcc" and not 0 < self.num_coefficients <= self.num_mels:
+            raise ConfigError("features.num_coefficients must lie between 1 and num_mels.")
+        if not 0 <= self.f_min < self.highest_frequency <= self.sample_rate / 2:
+            raise ConfigError("features: 0 <= f_min < f_max <= sample_rate / 2 must hold.")
+
+    @property
+    def highest_frequency(self) -> float:
+        """Hz: ``f_max``, or half the sample rate."""
+        return self.sample_rate / 2 if self.f_max is None else self.f_max
+
+    @property
+    def num_static(self) -> int:
+        """Columns before the deltas."""
+        return self.num_mels if self.kind == "log_mel" else self.num_coefficients
+
+    @property
+    def num_features(self) -> int:
+        """Columns that the acoustic model sees."""
+        return self.num_static * (1 + self.delta_order)
+
+    @property
+    def hop_seconds(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.hop_length / self.sample_rate
+
+    def num_frames(self, num_samples: Any) -> Any:
+        """Frames of so many samples (an int or an integer tensor); never less than one."""
+        if self.edges == "center":
+            return 1 + num_samples // self.hop_length
+        beyond_first = num_samples - self.window_length
+        if self.edges == "pad":
+            beyond_first = beyond_first + self.hop_length - 1
+        if isinstance(num_samples, Tensor):
+            return 1 + beyond_first.clamp(min=0) // self.hop_length
+        return 1 + max(beyond_first, 0) // self.hop_length
+
+
+_ALLOWED: dict[str, tuple[Any, ...]] = {
+    "kind": ("mfcc", "log_mel"),
+    "window": ("povey", "hamming", "hann", "hann_periodic"),
+    "edges": ("snip", "pad", "center"),
+    "preemphasis_over": ("frame", "signal"),
+    "mel_scale": ("htk", "slaney"),
+    "mel_filters": ("mel", "hz", "bins"),
+    "log": ("natural", "db"),
+    "dct": ("orthonormal", "sphinx"),
+    "delta_order": (0, 1, 2),
+    "cmvn": ("none", "utterance", "stored"),
+}
+
+_BLOCK_FRAMES = 256
+"""Frames transformed at a time: the working set stays in the cache (measured: twice as fast as all at once)."""
+
+
+class FrontEnd(nn.Module):
+    """The same object in training, evaluation, transcription and export."""
+
+    def __init__(self, settings: FeatureSettings):
+        super().__init__()
+        self.settings = settings
+        self.register_buffer("window", _window(settings), persistent=False)
+        self.register_buffer("mel", _mel_filters(settings), persistent=False)
+        self.register_buffer("dct", _dct(settings), persistent=False)
+        if settings.cmvn == "stored":
+            self.register_buffer("mean", torch.zeros(settings.num_features))
+            self.register_buffer("std", torch.ones(settings.num_features))
+
+    window: Tensor
+    mel: Tensor
+    dct: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Waveforms ``(batch, num_samples)`` in [-1, 1] and their lengths to features ``(batch, time, feature)`` and theirs."""
+        static, frame_lengths = self.static(waveforms, lengths)
+        return self.finish(static, frame_lengths), frame_lengths
+
+    def static(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The coefficients before deltas and normalisation, ``(batch, time, num_static)``, and their lengths."""
+        settings = self.settings
+        frame_lengths = settings.num_frames(lengths)
+        signal = self._signal(waveforms, lengths, int(frame_lengths.max()))
+        frame_length = settings.fft_length if settings.edges == "center" else settings.window_length
+        frames = signal.unfold(-1, frame_length, settings.hop_length)  # (batch, time, frame_length), a view
+        blocks = frames.split(max(1, _BLOCK_FRAMES // len(frames)), dim=1)
+        log_mel = torch.cat([self._log_mel(block) for block in blocks], dim=1)
+        if settings.log == "db":
+            log_mel = _limit_range(log_mel, frame_lengths, settings.top_db)
+        static = log_mel if settings.kind == "log_mel" else log_mel @ self.dct
+        return static * _mask(frame_lengths, static), frame_lengths
+
+    def finish(self, static: Tensor, lengths: Tensor) -> Tensor:
+        """Append deltas and normalise; where precomputed features enter. Padding comes out as zeros."""
+        columns = [static]
+        for _ in range(self.settings.delta_order):
+            columns.append(_deltas(columns[-1], lengths, self.settings.delta_window))
+        return self._normalize(torch.cat(columns, dim=-1), lengths)
+
+    def _signal(self, waveforms: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
+        """Scaled, emphasised and padded so that exactly ``num_frames`` frames fit."""
+        settings = self.settings
+        signal = waveforms * _mask(lengths, waveforms.unsqueeze(-1)).squeeze(-1) * settings.scale
+        if settings.edges == "center":
+            half = settings.fft_length // 2
+            needed = (num_frames - 1) * settings.hop_length + settings.fft_length
+            signal = nn.functional.pad(signal, (half, max(0, needed - half - signal.shape[-1])))
+        else:
+            needed = (num_frames - 1) * settings.hop_length + settings.window_length
+            signal = nn.functional.pad(signal, (0, max(0, needed - signal.shape[-1])))
+        signal = signal[..., :needed]
+        if settings.preemphasis and settings.preemphasis_over == "signal":
+            previous = nn.functional.pad(signal[..., :-1], (1, 0))
+            signal = signal - settings.preemphasis * previous
+        return signal
+
+    def _log_mel(self, frames: Tensor) -> Tensor:
+        """Frames ``(batch, time, frame_length)`` to log mel energies ``(batch, time, num_mels)``."""
+        settings = self.settings
+        if self.training and settings.dither:
+            frames = frames + settings.dither * torch.randn_like(frames)
+        if settings.remove_dc:
+            frames = frames - frames.mean(dim=-1, keepdim=True)
+        if settings.preemphasis and settings.preemphasis_over == "frame":
+            # The first sample stands for the one before it, as in Kaldi.
+            previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
+            frames = frames - settings.preemphasis * previous
+        spectrum = torch.fft.rfft(frames * self.window, n=settings.fft_length)
+        power = spectrum.real.square() + spectrum.imag.square()
+        energies = (power @ self.mel).clamp(min=settings.log_floor)
+        return 10.0 * energies.log10() if settings.log == "db" else energies.log()
+
+    def _normalize(self, features: Tensor, lengths: Tensor) -> Tensor:
+        mask = _mask(lengths, features)
+        if self.settings.cmvn == "stored":
+            features = (features - self.mean) / self.std
+        elif self.settings.cmvn == "utterance":
+            count = lengths.view(-1, 1, 1)
+            features = features - (features * mask).sum(dim=1, keepdim=True) / count
+            variance = (features.square() * mask).sum(dim=1, keepdim=True) / count
+            # One frame, or digital silence, has no variance: it becomes zeros, not infinities.
+            features = features / variance.clamp(min=1e-10).sqrt()
+        return features * mask
+
+
+def _mask(lengths: Tensor, like: Tensor) -> Tensor:
+    """``(batch, time, 1)``: one inside each length, zero in the padding."""
+    positions = torch.arange(like.shape[1], device=like.device)
+    return (positions < lengths.unsqueeze(1)).unsqueeze(-1).to(like.dtype)
+
+
+def _limit_range(log_mel: Tensor, lengths: Tensor, top_db: float) -> Tensor:
+    """Nothing lies more than ``top_db`` below the loudest value of its own utterance."""
+    padding = _mask(lengths, log_mel) == 0
+    loudest = log_mel.masked_fill(padding, -math.inf).amax(dim=(1, 2), keepdim=True)
+    return torch.maximum(log_mel, loudest - top_db)
+
+
+def _deltas(features: Tensor, lengths: Tensor, window: int) -> Tensor:
+    """Regression over ``window`` frames on each side; each utterance's own first and last frames repeat beyond its ends."""
+    positions = torch.arange(features.shape[1], device=features.device)
+    last = (lengths - 1).unsqueeze(1)
+    result = torch.zeros_like(features)
+    for step in range(1, window + 1):
+        ahead = (positions + step).minimum(last).clamp(min=0)  # (batch, time)
+        behind = (positions - step).clamp(min=0).minimum(last)
+        result = result + step * (_take(features, ahead) - _take(features, behind))
+    return result / (2 * sum(step * step for step in range(1, window + 1)))
+
+
+def _take(features: Tensor, positions: Tensor) -> Tensor:
+    return features.gather(1, positions.unsqueeze(-1).expand(-1, -1, features.shape[-1]))
+
+
+def _window(settings: FeatureSettings) -> Tensor:
+    length = settings.window_length
+    kind = settings.window
+    if kind == "hamming":
+        window = torch.hamming_window(length, periodic=False, dtype=torch.float64)
+    else:
+        window = torch.hann_window(length, periodic=kind == "hann_periodic", dtype=torch.float64)
+    if kind == "povey":
+        window = window**0.85
+    if settings.edges == "center":
+        left = (settings.fft_length - length) // 2
+        window = nn.functional.pad(window, (left, settings.fft_length - length - left))
+    return window.float()
+
+
+def _mel_filters(settings: FeatureSettings) -> Tensor:
+    """``(fft_length // 2 + 1, num_mels)``: triangles, each from its left neighbour's centre to its right's."""
+    bins = torch.linspace(
+        0, settings.sample_rate / 2, settings.fft_length // 2 + 1, dtype=torch.float64
+    )
+    to_mel, to_hz = (_slaney_mel, _slaney_hz) if settings.mel_scale == "slaney" else (_htk_mel, _htk_hz)
+    ends = to_mel(torch.tensor([settings.f_min, settings.highest_frequency], dtype=torch.float64))
+    edges = torch.linspace(float(ends[0]), float(ends[1]), settings.num_mels + 2, dtype=torch.float64)
+    if settings.mel_filters == "mel":
+        bins = to_mel(bins)
+    else:
+        edges = to_hz(edges)
+    if settings.mel_filters == "bins":
+        width = settings.sample_rate / settings.fft_length
+        edges = (edges / width + 0.5).floor() * width
+    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins.unsqueeze(1) - left) / (centre - left)
+    falling = (right - bins.unsqueeze(1)) / (right - centre)
+    filters = torch.minimum(rising, falling).clamp(min=0)
+    if settings.mel_area:
+        filters = filters * 2 / (right - left)
+    if settings.mel_filters == "mel":
+        filters[-1] = 0  # Kaldi leaves the Nyquist bin out
+    return filters.nan_to_num(0.0).float()
+
+
+def _htk_mel(hz: Tensor) -> Tensor:
+    return 2595 * torch.log10(1 + hz / 700)
+
+
+def _htk_hz(mel: Tensor) -> Tensor:
+    return 700 * (10 ** (mel / 2595) - 1)
+
+
+# Slaney 1998, Auditory Toolbox: 200/3 Hz a mel up to 1 kHz, then 27 mels for a factor of 6.4.
+def _slaney_mel(hz: Tensor) -> Tensor:
+    return torch.where(hz < 1000, hz * 3 / 200, 15 + 27 * torch.log(hz.clamp(min=1) / 1000) / math.log(6.4))
+
+
+def _slaney_hz(mel: Tensor) -> Tensor:
+    return torch.where(mel < 15, mel * 200 / 3, 1000 * torch.exp((mel - 15) * math.log(6.4) / 27))
+
+
+def _dct(settings: FeatureSettings) -> Tensor:
+    """``(num_mels, num_coefficients)``: DCT-II with its scaling and lifter folded in."""
+    count = settings.num_mels
+    n = torch.arange(count, dtype=torch.float64).unsqueeze(1) + 0.5
+    k = torch.arange(settings.num_coefficients if settings.kind == "mfcc" else 1, dtype=torch.float64)
+    matrix = torch.cos(math.pi / count * n * k)
+    if settings.dct == "sphinx":
+        matrix[0] *= 0.5
+        matrix = matrix / count
+    else:
+        matrix = matrix * math.sqrt(2 / count)
+        matrix[:, 0] = math.sqrt(1 / count)
+    if settings.lifter:
+        matrix = matrix * (1 + settings.lifter / 2 * torch.sin(math.pi * k / settings.lifter))
+    return matrix.float()

@@ -1,0 +1,125 @@
+"""The list of utterances that everything reads: JSON lines with NeMo's names, one utterance a line.
+
+    {"audio_filepath": "clips/a.wav", "duration": 2.31, "text": "seven two", "speaker": "theo"}
+
+``offset`` (seconds) makes the utterance a segment of its file; ``features_filepath`` replaces the audio by
+precomputed features. Relative paths resolve against the manifest's folder. Keys of your own are kept.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asr.errors import ManifestError
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a manifest, its paths made absolute."""
+
+    audio_filepath: str | None
+    duration: float
+    text: str
+    offset: float = 0.0
+    speaker: str | None = None
+    features_filepath: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its path, and the segment's start where it has one."""
+        path = self.audio_filepath or self.features_filepath or "?"
+        return f"{path}@{self.offset:g}s" if self.offset else path
+
+
+_FIELDS = {field.name for field in dataclasses.fields(Utterance)} - {"extra"}
+
+
+def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
+    """Every utterance of a manifest, in its order.
+
+    Raises:
+        ManifestError: the file is missing, holds nothing, or a line is not a valid utterance.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such manifest; `asr data build` makes one.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
+    utterances = [
+        _parse(line, f"{path}:{number}", path.parent) for number, line in enumerate(lines, 1) if line.strip()
+    ]
+    if not utterances:
+        raise ManifestError(f"{path}: the manifest is empty; `asr data build` makes one.")
+    return utterances
+
+
+def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None:
+    """Write beside, then rename: a reader never sees half a manifest. Paths below its folder become relative."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    folder = path.parent.resolve()
+    with open(partial, "w", encoding="utf-8") as file:
+        for utterance in utterances:
+            file.write(json.dumps(_as_line(utterance, folder), ensure_ascii=False) + "\n")
+    os.replace(partial, path)
+
+
+def _parse(line: str, where: str, folder: Path) -> Utterance:
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ManifestError(f"{where}: not a JSON object ({error.msg}); one utterance a line.") from None
+    if not isinstance(entry, dict):
+        raise ManifestError(f"{where}: not a JSON object; one utterance a line.")
+    if not (entry.get("audio_filepath") or entry.get("features_filepath")):
+        raise ManifestError(f"{where}: neither audio_filepath nor features_filepath is given.")
+    for key in ("audio_filepath", "features_filepath", "speaker"):
+        if entry.get(key) is not None and not isinstance(entry[key], str):
+            raise ManifestError(f"{where}: {key} must be a string, not {entry[key]!r}.")
+    if not isinstance(entry.get("text"), str):
+        raise ManifestError(f"{where}: text is missing or not a string.")
+    known = {key: value for key, value in entry.items() if key in _FIELDS}
+    known["duration"] = _seconds(entry, "duration", where)
+    known["offset"] = _seconds(entry, "offset", where, default=0.0)
+    known["audio_filepath"] = _absolute(entry.get("audio_filepath"), folder)
+    known["features_filepath"] = _absolute(entry.get("features_filepath"), folder)
+    return Utterance(**known, extra={key: value for key, value in entry.items() if key not in _FIELDS})
+
+
+def _seconds(entry: Mapping[str, Any], key: str, where: str, default: float | None = None) -> float:
+    value = entry.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise ManifestError(f"{where}: {key} must be a number of seconds, not {value!r}.")
+    return float(value)
+
+
+def _absolute(path: str | None, folder: Path) -> str | None:
+    return None if path is None else os.path.normpath(folder.absolute() / path)
+
+
+def _as_line(utterance: Utterance, folder: Path) -> dict[str, Any]:
+    """Defaults are left out, so that a plain corpus has plain lines."""
+    line: dict[str, Any] = {}
+    for key in ("audio_filepath", "features_filepath"):
+        path = getattr(utterance, key)
+        if path is not None:
+            line[key] = _relative(path, folder)
+    line |= {"duration": round(utterance.duration, 6), "text": utterance.text}
+    if utterance.offset:
+        line["offset"] = round(utterance.offset, 6)
+    if utterance.speaker is not None:
+        line["speaker"] = utterance.speaker
+    return line | dict(utterance.extra)
+
+
+def _relative(path: str, folder: Path) -> str:
+    absolute = Path(path).resolve()
+    return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else str(absolute)

@@ -1,0 +1,39 @@
+"""Synthesised audio for every test: nothing is downloaded, nothing is random between runs."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+
+def tones(seconds: float, rate: int = 16000, pitches: tuple[float, ...] = (220.0, 330.0, 440.0)) -> np.ndarray:
+    """A sum of gliding tones with a slow envelope and a little noise: structured like speech, exactly repeatable."""
+    time = np.arange(round(seconds * rate)) / rate
+    sweep = sum(np.sin(2 * np.pi * pitch * time * (1 + 0.1 * time)) for pitch in pitches)
+    envelope = 0.5 + 0.5 * np.sin(2 * np.pi * 3 * time)
+    noise = np.random.default_rng(len(time)).normal(0, 0.01, len(time))
+    return (0.2 * sweep * envelope + noise).clip(-1, 1).astype(np.float32)
+
+
+@pytest.fixture
+def write_audio(tmp_path: Path):
+    """A function that writes ``seconds`` of tones under the test's own folder and returns the path."""
+
+    def write(name: str, seconds: float = 1.0, rate: int = 16000, **options) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, tones(seconds, rate), rate, **options)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of real corpora that ``ASR_CORPORA`` names; tests that use it are skipped, and say so, without it."""
+    folder = os.environ.get("ASR_CORPORA")
+    if not folder:
+        pytest.skip("ASR_CORPORA names no folder of real corpora (make test CORPORA=...)")
+    return Path(folder)
