@@ -1,0 +1,64 @@
+"""The front end and the network joined: waveforms in, log_probs out, on any device, one at a time or in batches."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from asr.features import FeatureSettings, FrontEnd
+from asr.models import ModelSettings, RecurrentCTC
+
+
+class TorchAcousticModel(nn.Module):
+    """What a model directory holds the weights of; the recognizer's acoustic model on torch."""
+
+    def __init__(self, features: FeatureSettings, model: ModelSettings, vocabulary_size: int):
+        super().__init__()
+        self.front_end = FrontEnd(features)
+        self.network = RecurrentCTC(model, features.num_features, vocabulary_size)
+        self.sample_rate = features.sample_rate
+        self.num_static = features.num_static
+        self.frame_seconds = features.hop_seconds * model.subsampling
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Waveforms ``(batch, num_samples)`` to log_probs ``(batch, time, vocab)``, with their lengths."""
+        features, frame_lengths = self.front_end(waveforms, lengths)
+        result: tuple[Tensor, Tensor] = self.network(features, frame_lengths)
+        return result
+
+    def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """``(time, vocab)`` for each waveform ``(num_samples,)`` or static features ``(num_frames, num_static)``."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.inference_mode():
+                # Features clip by clip: on long clips that is faster than one padded batch.
+                features = [self.features(values) for values in inputs]
+                lengths = torch.tensor([len(frames) for frames in features], device=features[0].device)
+                log_probs, out_lengths = self.network(pad_sequence(features, batch_first=True), lengths)
+        finally:
+            self.train(was_training)
+        ends = out_lengths.tolist()
+        return [scores[:end] for scores, end in zip(log_probs.cpu().numpy(), ends, strict=True)]
+
+    def features(self, values: NDArray[Any]) -> Tensor:
+        """What the network sees of one waveform or of one array of static features: ``(time, feature)``."""
+        tensor = torch.from_numpy(values).to(self.front_end.window.device).unsqueeze(0)
+        length = torch.tensor([tensor.shape[1]], device=tensor.device)
+        if values.ndim == 2:
+            return self.front_end.finish(tensor, length)[0]
+        features: Tensor = self.front_end(tensor, length)[0][0]
+        return features
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of that name; auto takes CUDA, then Apple's MPS, then the processor."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,137 @@
+"""A model directory, written whole or not at all, read without running any code of its author's.
+
+    config.yaml           format_version, features, text, model
+    weights.safetensors   the tensors, float32 or float16
+    vocabulary.txt        one symbol a line, the blank first
+    README.md             the model card: data, licence, WER table, command
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from asr.acoustic import TorchAcousticModel
+from asr.errors import CheckpointError, ConfigError, VocabularyError
+from asr.settings import RecognizerSettings, build, load_yaml, save_yaml
+from asr.text import TextSettings, Vocabulary
+
+FORMAT_VERSION = 1
+CONFIG, WEIGHTS, VOCABULARY, CARD = "config.yaml", "weights.safetensors", "vocabulary.txt", "README.md"
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that recognises: the network with its front end, and how text is written."""
+
+    acoustic: TorchAcousticModel
+    vocabulary: Vocabulary
+    settings: RecognizerSettings
+
+    @property
+    def text(self) -> TextSettings:
+        """How references are written before they are compared with this model's text."""
+        return self.settings.text
+
+
+def save(model_dir: str | os.PathLike[str], model: Model, card: str, *, half: bool = False) -> None:
+    """Write beside, then rename; ``half`` stores float16 (half the size, and no longer the same bits)."""
+    target = Path(model_dir)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_yaml(model.settings, partial / CONFIG, format_version=FORMAT_VERSION)
+    model.vocabulary.save(partial / VOCABULARY)
+    (partial / CARD).write_text(card, encoding="utf-8")
+    # safetensors' own file mode would be 0600: a model made by one user is read by others.
+    save_file(_tensors(model.acoustic, half), partial / WEIGHTS)
+    os.chmod(partial / WEIGHTS, 0o644)
+    _replace(partial, target)
+
+
+def load(model_dir: str | os.PathLike[str]) -> Model:
+    """The model of a directory or of a bundled name, on the CPU and in evaluation mode.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or does not fit the others.
+    """
+    folder = resolve(model_dir)
+    settings = load_settings(folder)
+    try:
+        vocabulary = Vocabulary.load(folder / VOCABULARY)
+        tensors = load_file(folder / WEIGHTS)
+    except (VocabularyError, SafetensorError, OSError) as error:
+        raise CheckpointError(f"{folder}: the model cannot be read ({error}); copy it again, whole.") from None
+    acoustic = TorchAcousticModel(settings.features, settings.model, len(vocabulary))
+    _fill(acoustic, tensors, folder)
+    return Model(acoustic.eval(), vocabulary, settings)
+
+
+def load_settings(model_dir: str | os.PathLike[str]) -> RecognizerSettings:
+    """The settings of a model directory or of a bundled name, without its weights.
+
+    Raises:
+        CheckpointError: the directory holds no model, or one of a newer format.
+    """
+    path = resolve(model_dir) / CONFIG
+    try:
+        values = load_yaml(path)
+        version = values.pop("format_version", None)
+        if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+            raise CheckpointError(
+                f"{path}: format {version} is unknown to this version; update asr to read this model."
+            )
+        return build(RecognizerSettings, values)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
+def resolve(name: str | os.PathLike[str]) -> Path:
+    """The folder of a bundled name (``digits-en``), of a model directory, or of a run directory (its best model).
+
+    Raises:
+        CheckpointError: there is no such model.
+    """
+    candidates = [Path(name), Path(name) / "best", BUNDLED / name]
+    for folder in candidates:
+        if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
+            return folder
+    known = ", ".join(bundled()) or "none"
+    raise CheckpointError(
+        f"{os.fspath(name)}: no model directory (it would hold {CONFIG} and {WEIGHTS}), "
+        f"nor one of the bundled models: {known}."
+    )
+
+
+def bundled() -> list[str]:
+    """The names of the models that came with the package."""
+    return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}"))
+
+
+def _tensors(module: torch.nn.Module, half: bool) -> dict[str, torch.Tensor]:
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    return {name: tensor.half() for name, tensor in tensors.items()} if half else tensors
+
+
+def _fill(module: torch.nn.Module, tensors: dict[str, Any], folder: Path) -> None:
+    try:
+        module.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise CheckpointError(f"{folder}: {WEIGHTS} does not fit {CONFIG} ({first}).") from None
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Directories cannot be renamed over one another, so the old one steps aside first."""
+    previous = target.with_name(f".{target.name}.previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    if target.exists():
+        os.replace(target, previous)
+    os.replace(partial, target)
+    shutil.rmtree(previous, ignore_errors=True)

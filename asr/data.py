@@ -1,0 +1,192 @@
+"""Utterances to batches: reading, augmenting, features and targets of one; length buckets and padding for many."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+from asr.augment import AugmentSettings, augment_waveform
+from asr.errors import ManifestError, VocabularyError
+from asr.features import FrontEnd
+from asr.manifest import Utterance
+from asr.models import output_lengths
+from asr.recognizer import load_input
+from asr.text import TextSettings, Vocabulary
+
+
+class Example(NamedTuple):
+    """One utterance, ready for the network."""
+
+    features: Tensor
+    """``(time, feature)``"""
+    targets: Tensor
+    """``(num_labels,)``"""
+    index: int
+    """Its place in the dataset, so that a message can name it."""
+
+
+class Batch(NamedTuple):
+    """Lengths travel with tensors."""
+
+    features: Tensor
+    """``(batch, time, feature)``, zeros beyond each length"""
+    feature_lengths: Tensor
+    """``(batch,)``"""
+    targets: Tensor
+    """``(batch, num_labels)``, zeros beyond each length"""
+    target_lengths: Tensor
+    """``(batch,)``"""
+    indices: Tensor
+    """``(batch,)``: places in the dataset"""
+
+
+class Skipped(NamedTuple):
+    """An utterance that cannot be trained on, and why."""
+
+    utterance: Utterance
+    reason: str
+
+
+class SpeechDataset(Dataset[Example]):
+    """A manifest as features and targets; ``epoch`` and the seed decide every random choice, whoever asks."""
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        front_end: FrontEnd,
+        vocabulary: Vocabulary,
+        text: TextSettings,
+        *,
+        augment: AugmentSettings = AugmentSettings(),
+        seed: int = 1,
+        cache_audio: bool = False,
+    ):
+        self.utterances = utterances
+        self.front_end = front_end
+        self.augment = augment
+        self.seed = seed
+        self.epoch = 0
+        self.targets = [torch.tensor(vocabulary.encode(u.text, text)) for u in utterances]
+        self._cache: dict[int, NDArray[np.float32]] | None = {} if cache_audio else None
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __getitem__(self, index: int) -> Example:
+        """The utterance at ``index``, augmented as this epoch decides.
+
+        Raises:
+            AudioError: its audio cannot be read.
+        """
+        values = self._load(index)
+        if values.ndim == 1 and self.augment.changes_waveforms:
+            rng = np.random.default_rng([self.seed, self.epoch, index])
+            values = augment_waveform(values, self.front_end.settings.sample_rate, self.augment, rng)
+        return Example(_features(self.front_end, values), self.targets[index], index)
+
+    def _load(self, index: int) -> NDArray[np.float32]:
+        if self._cache is not None and index in self._cache:
+            return self._cache[index]
+        settings = self.front_end.settings
+        values = load_input(self.utterances[index], settings.sample_rate, settings.num_static)
+        if self._cache is not None:
+            self._cache[index] = values
+        return values
+
+
+def _features(front_end: FrontEnd, values: NDArray[np.float32]) -> Tensor:
+    tensor = torch.from_numpy(values).unsqueeze(0)
+    length = torch.tensor([tensor.shape[1]])
+    with torch.inference_mode():
+        features = front_end.finish(tensor, length) if values.ndim == 2 else front_end(tensor, length)[0]
+    return features[0].clone()
+
+
+def collate(examples: Sequence[Example]) -> Batch:
+    """Pad with zeros to the longest; the lengths say where each ends."""
+    return Batch(
+        pad_sequence([example.features for example in examples], batch_first=True),
+        torch.tensor([len(example.features) for example in examples]),
+        pad_sequence([example.targets for example in examples], batch_first=True),
+        torch.tensor([len(example.targets) for example in examples]),
+        torch.tensor([example.index for example in examples]),
+    )
+
+
+def make_batches(
+    durations: Sequence[float], budget: float, *, seed: int, epoch: int, shortest_first: bool = False
+) -> list[list[int]]:
+    """Indices in batches of at most ``budget`` padded seconds (one utterance at least), alike in length.
+
+    Each epoch jitters the lengths before it sorts by them, so that neighbours change, and shuffles the batches;
+    ``shortest_first`` does neither.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    keys = np.asarray(durations, float)
+    if not shortest_first:
+        keys = keys * rng.uniform(0.95, 1.05, len(keys))
+    batches = _fill(np.argsort(keys, kind="stable").tolist(), durations, budget)
+    if not shortest_first:
+        rng.shuffle(batches)
+    return batches
+
+
+def _fill(order: Sequence[int], durations: Sequence[float], budget: float) -> list[list[int]]:
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    longest = 0.0
+    for index in order:
+        longest = max(longest, durations[index])
+        if batch and longest * (len(batch) + 1) > budget:
+            batches.append(batch)
+            batch, longest = [], durations[index]
+        batch.append(index)
+    return [*batches, batch] if batch else batches
+
+
+def trainable(
+    utterances: Sequence[Utterance],
+    front_end: FrontEnd,
+    stride: int,
+    vocabulary: Vocabulary,
+    text: TextSettings,
+    shortening: float = 1.0,
+) -> tuple[list[Utterance], list[Skipped]]:
+    """The utterances that CTC can learn from, and the others with the reason; ``shortening`` is the fastest speed.
+
+    Raises:
+        ManifestError: none is left.
+    """
+    kept, skipped = [], []
+    for utterance in utterances:
+        try:
+            labels = vocabulary.encode(utterance.text, text)
+        except VocabularyError as error:
+            raise VocabularyError(f"{utterance.name}: {error}") from None
+        num_samples = int(utterance.duration / shortening * front_end.settings.sample_rate)
+        num_frames = output_lengths(front_end.settings.num_frames(num_samples), stride)
+        reason = _why_not(labels, num_frames)
+        skipped.append(Skipped(utterance, reason)) if reason else kept.append(utterance)
+    if not kept:
+        raise ManifestError(f"No utterance can be trained on; the first: {skipped[0].utterance.name}: {skipped[0].reason}")
+    return kept, skipped
+
+
+def _why_not(labels: Sequence[int], num_frames: int) -> str:
+    """Empty when CTC can align: a label a frame, and a blank between equal neighbours."""
+    needed = frames_needed(labels)
+    if not labels:
+        return "its text is empty"
+    if needed > num_frames:
+        return f"its text needs {needed} frames and the model has {num_frames}; use a smaller model.subsampling"
+    return ""
+
+
+def frames_needed(labels: Sequence[int]) -> int:
+    """The fewest frames in which CTC can write the labels. Example: [5, 5, 7] -> 4, as 5 5 needs a blank between."""
+    return len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False))

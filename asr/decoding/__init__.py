@@ -1,0 +1,5 @@
+"""log_probs to a hypothesis; every decoder is a function ``(log_probs, symbols, frame_seconds) -> Hypothesis``."""
+
+from asr.decoding.greedy import decode_greedy
+
+__all__ = ["decode_greedy"]

@@ -1,0 +1,97 @@
+"""Features to log_probs: subsampling, a stack of recurrent layers, a linear CTC head (Graves et al. 2006)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from asr.errors import ConfigError
+from asr.models.recurrent import CELLS, RecurrentLayer
+from asr.models.subsampling import STRIDES, Subsampling
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The shape of the network; stored with the model."""
+
+    cell: str = "lstm"
+    """lstm, gru, rnn_tanh or rnn_relu."""
+    bidirectional: bool = True
+    """Hear the whole utterance before deciding; false for a model that could run while somebody speaks."""
+    num_layers: int = 3
+    hidden_size: int = 256
+    """Units a direction."""
+    projection: int = 0
+    """Width of a linear layer after each recurrent layer (Sak et al. 2014); 0 is none."""
+    residual: bool = False
+    """Add a layer's input to its output where their widths agree."""
+    layer_norm: bool = True
+    """Normalise each layer's output."""
+    dropout: float = 0.3
+    """Between layers, and before the head."""
+    subsampling: int = 4
+    """Frames in for one out: 1, 2, 3, 4, or 8 (subwords only); digits and spelled letters need 2."""
+    num_channels: int = 256
+    """Channels of the subsampling convolutions."""
+    kernel_size: int = 5
+    """Frames that each convolution sees; odd."""
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise ConfigError(f"model.cell={self.cell!r} is not one of {', '.join(CELLS)}.")
+        if self.subsampling not in STRIDES:
+            raise ConfigError(f"model.subsampling={self.subsampling} is not one of 1, 2, 3, 4, 8.")
+        if self.kernel_size % 2 == 0:
+            raise ConfigError(f"model.kernel_size={self.kernel_size} must be odd, so that time stays centred.")
+        if min(self.num_layers, self.hidden_size, self.num_channels, self.kernel_size) < 1:
+            raise ConfigError("model: num_layers, hidden_size, num_channels and kernel_size must be positive.")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"model.dropout={self.dropout} must lie in [0, 1).")
+
+
+class RecurrentBlock(nn.Module):
+    """A recurrent layer with what surrounds it: dropout before, projection, residual and layer norm after."""
+
+    def __init__(self, settings: ModelSettings, num_inputs: int):
+        super().__init__()
+        self.dropout = nn.Dropout(settings.dropout)
+        self.layer = RecurrentLayer(settings.cell, num_inputs, settings.hidden_size, settings.bidirectional)
+        self.num_outputs = settings.projection or self.layer.num_outputs
+        self.projection = (
+            nn.Linear(self.layer.num_outputs, self.num_outputs) if settings.projection else nn.Identity()
+        )
+        self.residual = settings.residual and self.num_outputs == num_inputs
+        self.norm = nn.LayerNorm(self.num_outputs) if settings.layer_norm else nn.Identity()
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """``(batch, time, num_inputs)`` to ``(batch, time, num_outputs)``."""
+        outputs = self.projection(self.layer(self.dropout(inputs), lengths))
+        if self.residual:
+            outputs = outputs + inputs
+        normalized: Tensor = self.norm(outputs)
+        return normalized
+
+
+class RecurrentCTC(nn.Module):
+    """The network behind every model of ours; what it is made of, ``ModelSettings`` says."""
+
+    def __init__(self, settings: ModelSettings, num_features: int, vocabulary_size: int):
+        super().__init__()
+        self.subsampling = Subsampling(
+            num_features, settings.num_channels, settings.subsampling, settings.kernel_size, settings.dropout
+        )
+        blocks: list[RecurrentBlock] = []
+        width = settings.num_channels
+        for _ in range(settings.num_layers):
+            blocks.append(RecurrentBlock(settings, width))
+            width = blocks[-1].num_outputs
+        self.blocks = nn.ModuleList(blocks)
+        self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(width, vocabulary_size))
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``(batch, time, feature)`` to log_probs ``(batch, ceil(time / subsampling), vocab)`` and their lengths."""
+        hidden, lengths = self.subsampling(features, lengths)
+        for block in self.blocks:
+            hidden = block(hidden, lengths)
+        # In float32 whatever the autocast: log-probabilities near zero need the digits.
+        log_probs = self.head(hidden).float().log_softmax(dim=-1)
+        return log_probs, lengths

@@ -1,0 +1,34 @@
+"""Convolutions that shorten time before the recurrent layers, where time is expensive."""
+
+from torch import Tensor, nn
+
+from asr.models.lengths import output_lengths, zero_padding
+
+STRIDES = {1: (1,), 2: (2, 1), 3: (3, 1), 4: (2, 2), 8: (2, 2, 2)}
+"""Total subsampling to the stride of each convolution."""
+
+
+class Subsampling(nn.Module):
+    """One-dimensional convolutions over time, each with layer norm and GELU; padding never leaks into speech."""
+
+    def __init__(self, num_features: int, num_channels: int, factor: int, kernel_size: int, dropout: float):
+        super().__init__()
+        self.strides = STRIDES[factor]
+        inputs = [num_features] + [num_channels] * (len(self.strides) - 1)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(width, num_channels, kernel_size, stride, padding=kernel_size // 2)
+            for width, stride in zip(inputs, self.strides, strict=True)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(num_channels) for _ in self.strides)
+        self.activation = nn.GELU()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``(batch, time, feature)`` to ``(batch, ceil(time / factor), channel)``, with the new lengths."""
+        for stride, convolution, norm in zip(self.strides, self.convolutions, self.norms, strict=True):
+            # The kernel reaches over the end, so what lies there must be the zeros a lone utterance would see.
+            features = zero_padding(features, lengths)
+            features = convolution(features.transpose(1, 2)).transpose(1, 2)  # (batch, time, channel)
+            features = self.dropout(self.activation(norm(features)))
+            lengths = output_lengths(lengths, stride)
+        return features, lengths

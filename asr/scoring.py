@@ -1,0 +1,94 @@
+"""Word and character error rates with their counts and their interval, on jiwer's alignment.
+
+Counts are added over the test set and divided once; an empty hypothesis is so many deletions. The interval is
+the percentile bootstrap over utterances (Bisani and Ney 2004).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jiwer
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What an alignment of reference and hypothesis found; adds up over utterances."""
+
+    hits: int = 0
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+
+    @property
+    def num_reference(self) -> int:
+        """Words (or characters) in the reference."""
+        return self.hits + self.substitutions + self.deletions
+
+    @property
+    def errors(self) -> int:
+        """Substitutions, deletions and insertions together."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors a reference word; can exceed 1. Zero reference words and no error give 0, with errors infinity."""
+        if self.num_reference:
+            return self.errors / self.num_reference
+        return float("inf") if self.errors else 0.0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.hits + other.hits,
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+        )
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % confidence interval of a rate."""
+
+    low: float
+    high: float
+
+
+def count_words(reference: str, hypothesis: str) -> Counts:
+    """Counts over white-space separated words."""
+    return _counts(jiwer.process_words, reference, hypothesis)
+
+
+def count_characters(reference: str, hypothesis: str) -> Counts:
+    """Counts over characters, spaces included."""
+    return _counts(jiwer.process_characters, reference, hypothesis)
+
+
+def _counts(process: Callable[..., jiwer.WordOutput | jiwer.CharacterOutput], reference: str, hypothesis: str) -> Counts:
+    output = process(reference, hypothesis)
+    return Counts(output.hits, output.substitutions, output.deletions, output.insertions)
+
+
+def total(counts: Sequence[Counts]) -> Counts:
+    """The counts of a whole test set."""
+    return sum(counts, Counts())
+
+
+def interval(counts: Sequence[Counts], *, num_samples: int = 2000, seed: int = 1) -> Interval:
+    """The 95 % bootstrap interval of the error rate, resampling utterances; the same seed gives the same interval."""
+    if not counts:
+        return Interval(0.0, 0.0)
+    errors = np.array([count.errors for count in counts], float)
+    words = np.array([count.num_reference for count in counts], float)
+    drawn = np.random.default_rng(seed).integers(len(counts), size=(num_samples, len(counts)))
+    rates = errors[drawn].sum(axis=1) / np.maximum(words[drawn].sum(axis=1), 1)
+    low, high = np.percentile(rates, [2.5, 97.5])
+    return Interval(float(low), float(high))
+
+
+def wer_line(counts: Counts, measure: str = "WER") -> str:
+    """Kaldi's line, which scripts read: ``%WER 7.28 [ 411 / 5643, 58 ins, 38 del, 315 sub ]``."""
+    return (
+        f"%{measure} {100 * counts.rate:.2f} [ {counts.errors} / {counts.num_reference}, "
+        f"{counts.insertions} ins, {counts.deletions} del, {counts.substitutions} sub ]"
+    )

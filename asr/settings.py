@@ -1,0 +1,188 @@
+"""Every setting of a training in one typed tree, and its way to YAML and back.
+
+The groups that belong to a room of science live beside its code (features, text, model, augment); the rest is here.
+YAML is read with the safe loader and checked key by key: an unknown one is an error that names the nearest.
+"""
+
+import dataclasses
+import difflib
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from asr.augment import AugmentSettings
+from asr.errors import ConfigError
+from asr.features import FeatureSettings
+from asr.models import ModelSettings
+from asr.text import TextSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What is trained on, and in what portions."""
+
+    train: str | None = None
+    """Manifest of the training set."""
+    dev: str | None = None
+    """Manifest that the best epoch is chosen on."""
+    test: str | None = None
+    """Manifest that is looked at once, after training."""
+    batch_seconds: float = 160.0
+    """Seconds of audio a batch, its padding included."""
+    sort_first_epoch: bool = True
+    """Short utterances first in the first epoch: CTC finds its alignments sooner."""
+    num_workers: int = 0
+    """Processes that load audio; 0 loads in the main one."""
+    cache_audio: bool = True
+    """Keep decoded audio in memory (115 MB an hour at 16 kHz)."""
+
+    def __post_init__(self) -> None:
+        if self.batch_seconds <= 0:
+            raise ConfigError("data.batch_seconds must be positive.")
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """How the weights move, and when it ends."""
+
+    max_epochs: int = 40
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warmup_epochs: float = 2.0
+    """Epochs of linear warm-up."""
+    schedule: str = "cosine"
+    """After the warm-up: cosine (to zero at max_epochs), plateau (halved when dev WER stalls) or constant."""
+    plateau_patience: int = 3
+    """Epochs without a better dev WER before plateau halves the rate."""
+    clip_norm: float = 5.0
+    """Gradient norm above which it is scaled down."""
+    patience: int = 0
+    """Epochs without a better dev WER before training stops early; 0 never stops."""
+    precision: str = "32"
+    """32, or bf16 where the processor has it."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    threads: int = 0
+    """Processor threads; 0 is torch's own choice. Use 1 when other programs are busy."""
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "schedule": ("cosine", "plateau", "constant"),
+            "precision": ("32", "bf16"),
+            "device": ("auto", "cpu", "cuda", "mps"),
+        }
+        for key, choices in allowed.items():
+            if getattr(self, key) not in choices:
+                raise ConfigError(f"trainer.{key}={getattr(self, key)!r} is not one of {', '.join(choices)}.")
+        if self.max_epochs < 1 or self.learning_rate <= 0:
+            raise ConfigError("trainer: max_epochs and learning_rate must be positive.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One training, whole."""
+
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    text: TextSettings = field(default_factory=TextSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    seed: int = 1
+    run_dir: str = "runs/default"
+    """Where the models, the log and the pictures of this training go."""
+
+
+@dataclass(frozen=True)
+class RecognizerSettings:
+    """What a model directory needs to remember: the parts of ``Settings`` that change what is heard."""
+
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    text: TextSettings = field(default_factory=TextSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    """A settings dataclass from plain nested values, each converted to its field's type.
+
+    Raises:
+        ConfigError: a key is unknown (the nearest known one is named) or a value is of another type.
+    """
+    kinds = typing.get_type_hints(cls)
+    arguments = {}
+    for key, value in values.items():
+        path = f"{where}{key}"
+        if key not in kinds:
+            raise ConfigError(f"{path} is no setting{nearest(str(key), kinds, where)}")
+        arguments[key] = _convert(kinds[key], value, path)
+    return cls(**arguments)
+
+
+def nearest(key: str, known: typing.Iterable[str], where: str = "") -> str:
+    """The end of a sentence about a misspelt key: ``; did you mean trainer.max_epochs?``, or what there is."""
+    known = sorted(known)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"; did you mean {where}{close[0]}?" if close else f"; there is {', '.join(known)}."
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Plain nested values, fit for YAML and JSON."""
+    return dataclasses.asdict(settings)
+
+
+def save_yaml(settings: Any, path: str | os.PathLike[str], **header: Any) -> None:
+    """The settings in their declared order, after the ``header`` keys."""
+    text = yaml.safe_dump(header | to_dict(settings), sort_keys=False, allow_unicode=True)
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """A mapping read with the safe loader, which builds no objects.
+
+    Raises:
+        ConfigError: the file is missing or is not a YAML mapping.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]}).") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: not a YAML mapping.")
+    return values
+
+
+def _convert(kind: Any, value: Any, path: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{path}={value!r} is a value, but {path} is a group of settings.")
+        return build(typing.cast(type, kind), value, f"{path}.")
+    choices = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if value is None and type(None) in choices:
+        return None
+    return _convert_leaf(choices[0], value, path)
+
+
+def _convert_leaf(kind: type, value: Any, path: str) -> Any:
+    problem = ConfigError(f"{path}={value!r} is not of type {kind.__name__}.")
+    if kind is str and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return str(value)
+    if kind is bool or isinstance(value, bool):
+        if kind is bool and isinstance(value, bool):
+            return value
+        raise problem
+    # Numbers may come as text: YAML reads 1e-3 as a string.
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise problem from None
+    if kind is int and number != int(number):
+        raise problem
+    return kind(number)
