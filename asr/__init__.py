@@ -1,3 +1,77 @@
-"""Train your own small, private, offline speech recogniser."""
+"""Train your own small, private, offline speech recogniser.
+
+    import asr
+    recognizer = asr.load("digits-en")
+    print(recognizer.transcribe("call.wav").text)
+
+Names are imported when they are first used, so that ``import asr`` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from asr.errors import (
+        AsrError,
+        AudioError,
+        CheckpointError,
+        ConfigError,
+        DecoderError,
+        LanguageModelError,
+        ManifestError,
+        VocabularyError,
+    )
+    from asr.evaluation import evaluate
+    from asr.manifest import Utterance, read_manifest, write_manifest
+    from asr.recognizer import Recognizer, load
+    from asr.types import Hypothesis, Transcript, Word
+
+_HOMES = {
+    "asr.errors": (
+        "AsrError",
+        "AudioError",
+        "CheckpointError",
+        "ConfigError",
+        "DecoderError",
+        "LanguageModelError",
+        "ManifestError",
+        "VocabularyError",
+    ),
+    "asr.evaluation": ("evaluate",),
+    "asr.manifest": ("Utterance", "read_manifest", "write_manifest"),
+    "asr.recognizer": ("Recognizer", "load"),
+    "asr.types": ("Hypothesis", "Transcript", "Word"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AsrError",
+    "AudioError",
+    "CheckpointError",
+    "ConfigError",
+    "DecoderError",
+    "Hypothesis",
+    "LanguageModelError",
+    "ManifestError",
+    "Recognizer",
+    "Transcript",
+    "Utterance",
+    "VocabularyError",
+    "Word",
+    "evaluate",
+    "load",
+    "read_manifest",
+    "write_manifest",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'asr' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

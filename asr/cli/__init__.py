@@ -4,7 +4,9 @@ Exit codes: 0 all done, 1 something failed (one sentence on stderr says what), 2
 Results go to stdout, everything else to stderr. Heavy imports wait until a command runs.
 """
 
+import logging
 import sys
+from typing import Annotated
 
 import typer
 
@@ -14,21 +16,42 @@ from asr.errors import AsrError
 def build_app() -> typer.Typer:
     """The whole command tree."""
     from asr.cli import data
+    from asr.cli.doctor import doctor
+    from asr.cli.evaluate import evaluate
+    from asr.cli.models import models
+    from asr.cli.train import train
+    from asr.cli.transcribe import transcribe
 
     app = typer.Typer(
         help="Train your own small, private, offline speech recogniser.",
         no_args_is_help=True,
+        invoke_without_command=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_version)
+    for command in (transcribe, train, evaluate, models, doctor):
+        app.command()(command)
     app.add_typer(data.app(), name="data")
     return app
 
 
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Train your own small, private, offline speech recogniser."""
+    if version:
+        from asr import __version__
+
+        print(f"asr {__version__}")
+        raise typer.Exit
+
+
 def main() -> None:
     """The entry point of the ``asr`` command; errors of ours are one sentence, never a traceback."""
+    logging.basicConfig(format="asr: %(message)s", level=logging.WARNING)
     try:
         build_app()()
     except AsrError as error:

@@ -1,0 +1,225 @@
+"""``asr data``: build a manifest, check it, split it."""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from asr.corpus.check import Defect, Requirements
+    from asr.manifest import Utterance
+
+
+def app() -> typer.Typer:
+    """The commands of ``asr data``."""
+    commands = typer.Typer(
+        help="Build, check and split the manifests that everything reads.",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+    )
+    for command in (build, check, split):
+        commands.command(no_args_is_help=True)(command)
+    return commands
+
+
+def build(
+    source: Annotated[Path, typer.Argument(help="Folder or file of the corpus.", metavar="FOLDER|FILE")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The manifest to write.")],
+    speaker_from: Annotated[
+        str,
+        typer.Option(
+            help="Speakers the corpus does not state: `folder` (each recording's own), `none`, "
+            "or a regular expression whose one group finds the speaker in the path below the corpus.",
+            metavar="folder|none|REGEX",
+        ),
+    ] = "none",
+) -> None:
+    """Make a manifest of a corpus, with the duration of every recording.
+
+    The layout is recognised: recordings with a .txt beside each; a CSV or TSV table (LJSpeech, Common Voice,
+    DeepSpeech, or columns named like path, text and speaker); a Kaldi data directory; a Lhotse cut set.
+    An item that is bad is named on stderr and left out, and the exit code is 1.
+
+    Examples:
+
+    - `asr data build recordings/ --speaker-from folder -o all.jsonl`
+    - `asr data build LJSpeech-1.1/metadata.csv -o all.jsonl`
+    - `asr data build cv-corpus/sw/train.tsv -o train.jsonl`
+    - `asr data build kaldi/data/train -o train.jsonl`
+    """
+    from asr.corpus.build import build as build_corpus
+    from asr.errors import ManifestError
+    from asr.manifest import write_manifest
+
+    with _progress("opening recordings") as progress:
+        built = build_corpus(source, speaker_from=speaker_from, progress=progress)
+    for problem in built.problems:
+        print(problem, file=sys.stderr)
+    if not built.utterances:
+        raise ManifestError(f"{source}: none of its utterances can be used, so {output} was not written.")
+    write_manifest(output, built.utterances)
+    _print_sizes({str(output): built.utterances})
+    print(output)
+    if built.problems:
+        count = len(built.problems)
+        sys.exit(f"asr: {source}: {count} bad items left out of {output}; each is named above.")
+
+
+def check(
+    manifests: Annotated[list[Path], typer.Argument(help="The training set first.", metavar="MANIFEST...")],
+    recipe: Annotated[
+        str | None, typer.Option(help="Check for a training with this recipe.", metavar="NAME")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", help="Check for this model.", metavar="MODEL")
+    ] = None,
+) -> None:
+    """Name every defect of a corpus, one a line, with its remedy; the exit code is 1 if there is an error.
+
+    Found are: audio that cannot be read to its end, wrong durations, segments outside their files, empty
+    texts, texts too long for their frames (the cause of an infinite CTC loss), impossible speaking rates,
+    characters that the training set or the model lacks, the same audio twice, and speakers or sentences on
+    two sides of a split. A repeated sentence is a warning.
+
+    Examples:
+
+    - `asr data check train.jsonl dev.jsonl test.jsonl --recipe fsdd`
+    - `asr data check test.jsonl -m digits-en`
+    """
+    from asr.corpus.check import check as check_corpus
+    from asr.manifest import line_numbers, read_manifest
+
+    if recipe and model:
+        raise typer.BadParameter("give --recipe or -m, not both")
+    requirements = _requirements(recipe, model)
+    utterances = {str(path): read_manifest(path) for path in manifests}
+    with _progress("listening") as progress:
+        defects = check_corpus(utterances, requirements, progress)
+    lines = {str(path): line_numbers(path) for path in manifests}
+    for defect in defects:
+        line = lines[defect.manifest][defect.index]
+        warning = "warning: " if defect.severity == "warning" else ""
+        print(f"{defect.manifest}:{line}: {defect.utterance}: {warning}{defect.message}.")
+    _print_sizes(utterances)
+    _print_kinds(defects)
+    if any(defect.severity == "error" for defect in defects):
+        raise typer.Exit(1)
+
+
+def split(
+    manifest: Annotated[Path, typer.Argument(help="The manifest to divide.", metavar="MANIFEST")],
+    by: Annotated[
+        Literal["speaker", "utterance", "sentence"], typer.Option(help="What is never divided.")
+    ] = "speaker",
+    dev: Annotated[float, typer.Option(help="Fraction of the duration; 0 makes none.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Fraction of the duration; 0 makes none.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same split.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder to write to.", show_default="the manifest's")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace manifests that are there.")] = False,
+) -> None:
+    """Divide a manifest into train.jsonl, dev.jsonl and test.jsonl, without a speaker on two sides.
+
+    Examples:
+
+    - `asr data split all.jsonl`
+    - `asr data split all.jsonl --by sentence --dev 0.05 --test 0.05 --seed 7 -o splits/`
+    """
+    from asr.corpus.split import split as split_utterances
+    from asr.errors import ManifestError
+    from asr.manifest import read_manifest, write_manifest
+
+    parts = split_utterances(read_manifest(manifest), by=by, dev=dev, test=test, seed=seed)
+    folder = manifest.parent if output is None else output
+    paths = {name: folder / f"{name}.jsonl" for name in parts}
+    existing = [str(path) for path in paths.values() if path.exists()]
+    if existing and not force:
+        raise ManifestError(f"{', '.join(existing)}: there already; give --force to replace, or another -o.")
+    for name, utterances in parts.items():
+        write_manifest(paths[name], utterances)
+    _print_sizes({str(paths[name]): utterances for name, utterances in parts.items()})
+    for path in paths.values():
+        print(path)
+
+
+def _requirements(recipe: str | None, model: str | None) -> "Requirements | None":
+    if recipe is None and model is None:
+        print(
+            "asr: without --recipe or -m, whether texts fit their frames is not checked.",
+            file=sys.stderr,
+        )
+        return None
+    from asr.corpus.check import Requirements
+
+    settings: Any
+    vocabulary = None
+    if model is not None:
+        from asr import checkpoint
+        from asr.text import Vocabulary
+
+        folder = checkpoint.resolve(model)
+        settings, vocabulary = (
+            checkpoint.load_settings(folder),
+            Vocabulary.load(folder / checkpoint.VOCABULARY),
+        )
+    else:
+        from asr import config
+
+        settings = config.compose([f"recipe={recipe}"])
+    return Requirements(settings.features, settings.model.subsampling, settings.text, vocabulary)
+
+
+@contextlib.contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with the time left, on stderr, where a person looks at it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_sizes(manifests: Mapping[str, Sequence["Utterance"]]) -> None:
+    rows = [
+        (
+            name,
+            str(len(utterances)),
+            f"{sum(utterance.duration for utterance in utterances) / 3600:.3f}",
+            str(len({utterance.speaker for utterance in utterances} - {None})),
+        )
+        for name, utterances in manifests.items()
+    ]
+    _print_table(("manifest", "utterances", "hours", "speakers"), rows)
+
+
+def _print_kinds(defects: Sequence["Defect"]) -> None:
+    counts = Counter((defect.severity, defect.kind) for defect in defects)
+    if counts:
+        rows = [(severity, kind, str(count)) for (severity, kind), count in sorted(counts.items())]
+        _print_table(("severity", "defect", "count"), rows)
+    else:
+        print("asr: no defect found.", file=sys.stderr)
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE)
+    for index, name in enumerate(header):
+        table.add_column(
+            name, justify="right" if rows[0][index].replace(".", "").isdigit() else "left", overflow="fold"
+        )
+    for row in rows:
+        # Text: a path may hold [brackets], which are markup to rich.
+        table.add_row(*map(Text, row))
+    Console(stderr=True).print(table)

@@ -1,0 +1,70 @@
+"""``asr evaluate``: the error rates of a model on a manifest, with their interval."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asr.cli.console import complain, say
+
+if TYPE_CHECKING:
+    from asr.evaluation import Evaluation
+
+
+def evaluate(
+    manifest: Annotated[Path, typer.Argument(help="The test set, as `asr data build` writes it.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="A bundled name, a model or a run directory.")],
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", "-o", help="Also write FILE.html: every utterance, worst first, aligned."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Utterances at a time.")] = 8,
+) -> None:
+    """Score a model: WER with its 95 % interval, CER, sentence errors.
+
+    Every utterance counts; one that cannot be read counts as so many deletions, is named on stderr, and makes
+    the exit code 1.
+
+    Examples:
+
+        asr evaluate test.jsonl -m digits-en
+
+        asr evaluate test.jsonl -m runs/mine --report errors.html
+    """
+    from asr.evaluation import summary
+
+    evaluation = _evaluate(manifest, model, device, batch_size)
+    print(summary(evaluation))
+    for scored in evaluation.failures:
+        complain(scored.failure or "")
+    speed = evaluation.audio_seconds / max(evaluation.seconds, 1e-9)
+    say(f"{evaluation.audio_seconds:.0f} s of audio in {evaluation.seconds:.1f} s, {speed:.0f} times real time")
+    if report is not None:
+        from asr.report import write_report
+
+        write_report(report, evaluation, title=f"{model} on {manifest}")
+        say(f"report: {report}")
+    raise typer.Exit(1 if evaluation.failures else 0)
+
+
+def _evaluate(manifest: Path, model: str, device: str, batch_size: int) -> "Evaluation":
+    import rich.progress
+    from rich.console import Console
+
+    from asr.evaluation import evaluate as run
+    from asr.manifest import read_manifest
+    from asr.recognizer import load
+
+    utterances = read_manifest(manifest)
+    recognizer = load(model, device=device)
+    with rich.progress.Progress(
+        *rich.progress.Progress.get_default_columns(), console=Console(stderr=True), transient=True
+    ) as progress:
+        task = progress.add_task("scoring", total=sum(u.duration for u in utterances))
+        return run(
+            recognizer,
+            utterances,
+            batch_size=batch_size,
+            on_progress=lambda utterance: progress.advance(task, utterance.duration),
+        )

@@ -1,0 +1,81 @@
+"""``asr train``: settings in, a model directory out."""
+
+from typing import Annotated
+
+import typer
+
+from asr.cli.console import say
+
+
+def train(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[GROUP=CHOICE|KEY=VALUE]...", help="As recipe=fsdd, model=bigru, seed=2."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Try the longest batch, say time and memory, write nothing.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the settings as YAML and stop.")] = False,
+) -> None:
+    """Train a recogniser; the same command goes on where it was stopped.
+
+    Prints the folder of the best model. Ctrl-C stops after the step it is in, scores and saves.
+
+    Examples:
+
+        asr train data.train=train.jsonl data.dev=dev.jsonl run_dir=runs/mine
+
+        asr train recipe=fsdd model=bigru trainer.max_epochs=20
+
+        asr train recipe=fsdd trainer.max_epoch=20     # a typo is refused and the nearest key named
+
+        asr train recipe=fsdd --dry-run
+    """
+    from asr.config import compose
+
+    settings = compose(overrides or [])
+    if show:
+        _show(settings)
+    elif dry_run:
+        _dry_run(settings)
+    else:
+        _train(settings)
+
+
+def _show(settings: object) -> None:
+    import yaml
+
+    from asr.settings import to_dict
+
+    print(yaml.safe_dump(to_dict(settings), sort_keys=False, allow_unicode=True), end="")
+
+
+def _dry_run(settings: object) -> None:
+    from asr import training
+    from asr.settings import Settings
+
+    assert isinstance(settings, Settings)
+    tried = training.dry_run(settings)
+    speed = tried.audio_seconds / tried.seconds
+    print(
+        f"{tried.num_parameters / 1e6:.2f} M parameters; one step over the longest batch, "
+        f"{tried.audio_seconds:.0f} s of audio: {tried.seconds:.2f} s ({speed:.0f} audio-seconds a second), "
+        f"peak memory {tried.peak_bytes / 1e9:.2f} GB; {tried.steps_per_epoch} steps an epoch, "
+        f"at most {tried.seconds * tried.steps_per_epoch / 60:.1f} minutes"
+    )
+
+
+def _train(settings: object) -> None:
+    from asr import training
+    from asr.settings import Settings
+
+    assert isinstance(settings, Settings)
+    result = training.train(settings)
+    say(
+        f"best dev WER {100 * result.dev_wer:.2f} % in epoch {result.best_epoch}, {result.minutes:.1f} minutes; "
+        f"next: asr evaluate {settings.data.test or 'test.jsonl'} -m {result.model_dir}"
+    )
+    print(result.model_dir)
+    if result.interrupted:
+        # 128 + SIGINT, as shells have it: scripts see that the training was not finished.
+        raise typer.Exit(130)

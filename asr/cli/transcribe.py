@@ -1,0 +1,172 @@
+"""``asr transcribe``: recordings in, their words on stdout, everything else on stderr."""
+
+import enum
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from asr.cli.console import complain, say
+
+if TYPE_CHECKING:
+    from asr.errors import AsrError
+    from asr.recognizer import Recognizer
+    from asr.types import Transcript
+
+DEFAULT_MODEL = "digits-en"
+
+
+class Format(enum.StrEnum):
+    """What ``--format`` takes."""
+
+    txt = "txt"
+    json = "json"
+    srt = "srt"
+    vtt = "vtt"
+    tsv = "tsv"
+    ctm = "ctm"
+
+
+def transcribe(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, folders of them, or - for stdin.")
+    ],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A bundled name (see `asr models`), a model or a run directory.")
+    ] = DEFAULT_MODEL,
+    format: Annotated[Format, typer.Option("--format", "-f", help="What to write of each recording.")] = Format.txt,
+    output_dir: Annotated[
+        Path | None, typer.Option("--output-dir", "-o", help="Write NAME.FORMAT files here, not to stdout.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Recordings at a time.")] = 8,
+    with_filename: Annotated[
+        bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")] = False,
+) -> None:
+    """Write down what is said in recordings.
+
+    One line of text a recording, in the order given; a recording that cannot be read leaves its line empty,
+    is named on stderr, and makes the exit code 1.
+
+    Examples:
+
+        asr transcribe call.wav
+
+        asr transcribe *.flac recordings/ -m runs/mine -f srt -o subtitles/
+
+        ffmpeg -i talk.mp4 -f wav - | asr transcribe - -f json
+    """
+    from asr.recognizer import load
+
+    started = time.perf_counter()
+    recognizer = load(model, device=device)
+    sources = list(_sources(inputs))
+    if not quiet:
+        say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")
+    write = _writer(format, output_dir, with_filename)
+    num_failed = _run(recognizer, sources, batch_size, write, quiet)
+    raise typer.Exit(1 if num_failed else 0)
+
+
+def _run(recognizer: "Recognizer", sources: "Sequence[_Source]", batch_size: int, write: "_Write", quiet: bool) -> int:
+    from asr.errors import AsrError
+
+    started, seconds, num_failed = time.perf_counter(), 0.0, 0
+    outcomes = recognizer.transcribe_all((source.open() for source in sources), batch_size=batch_size)
+    for source, outcome in zip(sources, outcomes, strict=True):
+        write(source.name, outcome)
+        if isinstance(outcome, AsrError):
+            num_failed += 1
+            complain(str(outcome))
+        else:
+            seconds += outcome.duration
+    elapsed = time.perf_counter() - started
+    if not quiet:
+        failed = f", {num_failed} failed" if num_failed else ""
+        say(
+            f"{len(sources)} recordings{failed}, {seconds:.1f} s of audio in {elapsed:.1f} s, "
+            f"{seconds / max(elapsed, 1e-9):.0f} times real time"
+        )
+    return num_failed
+
+
+class _Source:
+    """A recording to come; standard input is read when its turn comes."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def open(self) -> str | IO[bytes]:
+        if self.name != "-":
+            return self.name
+        from asr import audio
+
+        return audio.from_bytes(sys.stdin.buffer.read(), "standard input")
+
+
+def _sources(inputs: Sequence[str]) -> Iterator[_Source]:
+    from asr import audio
+    from asr.errors import AudioError
+
+    for name in inputs:
+        if name != "-" and os.path.isdir(name):
+            found = audio.find(name)
+            if not found:
+                raise AudioError(f"{name}: the folder holds no recording.")
+            yield from (_Source(str(path)) for path in found)
+        else:
+            yield _Source(name)
+
+
+class _Write:
+    """Puts each outcome where it belongs: a line on stdout, or a file that is whole or not there."""
+
+    def __init__(self, format: str, output_dir: Path | None, with_filename: bool):
+        from asr.writers import FORMATS
+
+        self.format = format
+        self.render = FORMATS[format]
+        self.output_dir = output_dir
+        self.with_filename = with_filename
+        self.written: set[Path] = set()
+
+    def __call__(self, name: str, outcome: "Transcript | AsrError") -> None:
+        from asr.types import Transcript
+
+        if not isinstance(outcome, Transcript):
+            if self.output_dir is None and self.format == "txt":
+                self._print(name, "\n")
+        elif self.output_dir is None:
+            self._print(name, self.render(name, outcome))
+        else:
+            self._save(name, self.render(name, outcome))
+
+    def _print(self, name: str, text: str) -> None:
+        sys.stdout.write(f"{name}\t{text}" if self.with_filename and self.format == "txt" else text)
+        sys.stdout.flush()
+
+    def _save(self, name: str, text: str) -> None:
+        assert self.output_dir is not None
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        path = self._free(self.output_dir / f"{'stdin' if name == '-' else Path(name).stem}.{self.format}", name)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+
+    def _free(self, path: Path, name: str) -> Path:
+        """a.wav and a.flac must not write one a.txt: the second keeps its suffix, and further ones are numbered."""
+        candidates = [path, path.with_name(f"{Path(name).name}.{self.format}")]
+        candidates += [path.with_name(f"{path.stem}-{n}.{self.format}") for n in range(2, len(self.written) + 3)]
+        free = next(candidate for candidate in candidates if candidate not in self.written)
+        self.written.add(free)
+        return free
+
+
+def _writer(format: Format, output_dir: Path | None, with_filename: bool) -> _Write:
+    return _Write(format.value, output_dir, with_filename)
