@@ -1,4 +1,4 @@
-"""The front end and the network joined: waveforms in, log_probs out, on any device, one at a time or in batches."""
+"""The front end and the network joined: waveforms in, log_probs out, on any device, alone or in batches."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from asr.errors import ConfigError
 from asr.features import FeatureSettings, FrontEnd
 from asr.models import ModelSettings, RecurrentCTC
 
@@ -31,7 +32,7 @@ class TorchAcousticModel(nn.Module):
         return result
 
     def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """``(time, vocab)`` for each waveform ``(num_samples,)`` or static features ``(num_frames, num_static)``."""
+        """``(time, vocab)`` of each waveform ``(num_samples,)`` or features ``(num_frames, num_static)``."""
         was_training = self.training
         self.eval()
         try:
@@ -56,9 +57,15 @@ class TorchAcousticModel(nn.Module):
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; auto takes CUDA, then Apple's MPS, then the processor."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """The device of that name; auto takes CUDA, then Apple's MPS, then the processor.
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, found in present.items() if found))
+    if not present.get(name.partition(":")[0]):
+        there = ", ".join(kind for kind, found in present.items() if found)
+        raise ConfigError(f"device {name!r}: this machine has no such device; there is {there}.")
+    return torch.device(name)

@@ -1,30 +1,54 @@
 """Recordings in, waveforms out: float32, mono, at the rate the model wants.
 
-soundfile reads wav, flac, ogg (vorbis and opus), mp3 and NIST SPHERE from its wheel alone; soxr resamples.
-Mixing down, resampling and the warning about upsampling happen here and nowhere else.
+Mixing down, resampling (soxr) and the warning about upsampling happen here and nowhere else; how the
+bytes of a file become samples is the business of ``audio_files``.
 """
 
-import io
 import logging
+import math
 import os
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from asr import audio_files
+from asr.audio_files import Source, from_bytes, name_of
 from asr.errors import AudioError
 
+__all__ = [
+    "SUFFIXES",
+    "Source",
+    "Waveform",
+    "duration",
+    "find",
+    "from_bytes",
+    "load",
+    "name_of",
+    "prepare",
+    "resample",
+]
+
 Waveform = NDArray[np.float32]
-Source = str | os.PathLike[str] | IO[bytes]
 
 SUFFIXES = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .sph .nist .wv1 .aif .aiff .au .caf .w64 .rf64".split()
-    + ".m4a .mp4 .aac .wma .webm .mkv .mov .amr .3gp".split()
+    (
+        *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".sph", ".nist", ".wv1"),
+        *(".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"),
+        *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov", ".amr", ".3gp"),
+    )
 )
 """What counts as a recording when a folder is searched; whether it can be read, the reading says."""
+
+_RATES = range(1000, 1_000_001)
+"""Hz; beyond them a header is damaged, and resampling would ask for gigabytes."""
+_MAX_CHANNELS = 1024
+_LOUDEST = 256.0
+"""Full scale is 1; decoders and float files overshoot it, but not so far."""
+_TOLERANCE = 0.1
+"""Seconds that may be missing without a warning: manifests round, and mp3 headers count padding."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,36 +56,34 @@ _log = logging.getLogger(__name__)
 def load(source: Source, sample_rate: int, *, offset: float = 0.0, duration: float | None = None) -> Waveform:
     """The waveform ``(num_samples,)`` of a file or file object, or of the segment at ``offset`` seconds.
 
+    Before resampling, a segment equals the same part of the whole to the sample (mp3: but for rounding;
+    Matroska: to a millisecond). A damaged or truncated recording gives what is there, and a warning.
+
     Raises:
         AudioError: the audio cannot be read, is empty, or the segment lies outside it.
     """
     name = name_of(source)
-    try:
-        samples, rate = _read(source, offset, duration)
-    except soundfile.LibsndfileError as error:
-        samples, rate = _read_with_av(source, offset, duration, str(error))
-    except (OSError, EOFError) as error:
-        raise AudioError(f"{name}: cannot be read ({_reason(error)}).") from None
-    if not len(samples):
+    _check_segment(name, offset, duration)
+    with audio_files.opened(source) as stream:
+        found = audio_files.read(stream, name, offset, duration)
+    if not len(found.samples):
         what = f"the segment at {offset:g} s lies outside the recording" if offset else "holds no audio"
         raise AudioError(f"{name}: {what}; remove it or correct its entry.")
-    return prepare(samples, rate, sample_rate, name=name)
+    _warn_if_short(name, found)
+    return prepare(found.samples, found.rate, sample_rate, name=name)
 
 
 def prepare(samples: NDArray[Any], rate: int, sample_rate: int, *, name: str = "the array") -> Waveform:
-    """Samples ``(num_samples,)`` or ``(num_samples, channels)`` mixed to mono and resampled; integers scaled to [-1, 1].
+    """Samples ``(num_samples,)`` or ``(num_samples, channels)`` as ``load`` gives them; integers are scaled.
 
     Raises:
-        AudioError: a sample is not finite, the rate is not positive, or the shape is another.
+        AudioError: a sample is not finite or far beyond full scale, or the rate, shape or type is no audio's.
     """
-    if samples.ndim not in (1, 2) or samples.size == 0:
-        raise AudioError(f"{name}: expected (num_samples,) or (num_samples, channels), got {samples.shape}.")
-    if rate <= 0:
-        raise AudioError(f"{name}: the sample rate must be positive, not {rate}.")
+    _check_array(samples, rate, name)
     waveform = _mono(samples)
-    if not np.isfinite(waveform).all():
-        first = int(np.argmin(np.isfinite(waveform))) / rate
-        raise AudioError(f"{name}: a sample at {first:.3f} s is not a finite number; export the file again.")
+    # Both ends are NaN if any sample is, and no comparison holds for NaN.
+    if not -_LOUDEST <= float(waveform.min()) <= float(waveform.max()) <= _LOUDEST:
+        raise AudioError(f"{name}: {_what_is_wrong(waveform, rate)}")
     return resample(waveform, rate, sample_rate, name=name)
 
 
@@ -78,133 +100,21 @@ def resample(waveform: Waveform, rate: float, sample_rate: float, *, name: str =
     return resampled if len(resampled) else waveform[:1]
 
 
-def duration(path: str | os.PathLike[str]) -> float:
-    """Seconds of audio in a file, from its header where the format has the length there.
+def duration(source: Source) -> float:
+    """Seconds of audio in a file or file object, from its header where the format has the length there.
+
+    An mp3 without a Xing or Info header is estimated from its bit rate.
 
     Raises:
         AudioError: the audio cannot be read.
     """
-    try:
-        info = soundfile.info(os.fspath(path))
-    except soundfile.LibsndfileError as error:
-        samples, rate = _read_with_av(path, 0.0, None, str(error))
-        return len(samples) / rate
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({_reason(error)}).") from None
-    return float(info.frames / info.samplerate)
-
-
-def name_of(source: Source) -> str:
-    """What messages call a source: its path, its file's name, or "standard input"."""
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source)
-    name = getattr(source, "name", None)
-    return name if isinstance(name, str) else "the audio stream"
-
-
-def _read(source: Source, offset: float, duration: float | None) -> tuple[NDArray[Any], int]:
-    with soundfile.SoundFile(source if not isinstance(source, os.PathLike) else os.fspath(source)) as file:
-        rate = file.samplerate
-        start = round(offset * rate)
-        if start >= file.frames > 0:
-            return np.empty(0, np.float32), rate
-        if start:
-            file.seek(start)
-        num_frames = -1 if duration is None else round(duration * rate)
-        # 16-bit files stay integers until they are mixed: seven times faster than reading them as floats.
-        dtype = "int16" if file.subtype == "PCM_16" else "float32"
-        return file.read(num_frames, dtype=dtype, always_2d=True), rate
-
-
-def _mono(samples: NDArray[Any]) -> Waveform:
-    full_scale = 1.0
-    if np.issubdtype(samples.dtype, np.integer):
-        full_scale = float(np.iinfo(samples.dtype).max) + 1
-    if samples.ndim == 1:
-        mixed = samples.astype(np.float32)
-    elif samples.shape[1] == 1:
-        mixed = samples[:, 0].astype(np.float32)
-    else:
-        mixed = samples.sum(axis=1, dtype=np.float32)
-        full_scale *= samples.shape[1]
-    return mixed if full_scale == 1.0 else mixed / np.float32(full_scale)
-
-
-def _read_with_av(
-    source: Source, offset: float, duration: float | None, why: str
-) -> tuple[NDArray[np.float32], int]:
-    """The second way in, for m4a, aac and video: PyAV when it is installed, else the sentence that names it."""
     name = name_of(source)
-    head = _head(source)
-    _refuse_what_is_no_audio(name, head)
-    try:
-        import av
-    except ImportError:
-        raise AudioError(
-            f"{name}: libsndfile cannot read it ({_reason(why)}); "
-            "`pip install 'asr[av]'` adds m4a, aac, wma and video, or convert it to wav or flac."
-        ) from None
-    try:
-        with av.open(source if not isinstance(source, os.PathLike) else os.fspath(source)) as container:
-            rate = container.streams.audio[0].rate
-            frames = [frame.to_ndarray() for frame in _resampled(av, container, rate)]
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        raise AudioError(
-            f"{name}: damaged, or no audio ({_reason(why)}; {error}); export it again as wav or flac."
-        ) from None
-    samples = np.concatenate(frames, axis=1)[0] if frames else np.empty(0, np.float32)
-    start = round(offset * rate)
-    end = None if duration is None else start + round(duration * rate)
-    return samples[start:end], rate
-
-
-def _resampled(av: Any, container: Any, rate: int) -> Any:
-    """The container's frames as planar mono float."""
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
-    for frame in container.decode(audio=0):
-        yield from resampler.resample(frame)
-    yield from resampler.resample(None)
-
-
-def _head(source: Source, size: int = 1024) -> bytes:
-    if isinstance(source, (str, os.PathLike)):
-        try:
-            with open(source, "rb") as file:
-                return file.read(size)
-        except OSError as error:
-            raise AudioError(f"{os.fspath(source)}: cannot be read ({_reason(error)}).") from None
-    source.seek(0)
-    head = source.read(size)
-    source.seek(0)
-    return head
-
-
-def _refuse_what_is_no_audio(name: str, head: bytes) -> None:
-    """The mistakes that happen most, each with its own remedy."""
-    if not head:
-        raise AudioError(f"{name}: the file is empty; copy or record it again.")
-    if head.startswith(b"NIST_1A") and b"shorten" in head:
-        raise AudioError(f"{name}: SPHERE compressed with shorten; expand it with `sph2pipe -f wav` first.")
-    if head.startswith(b"version https://git-lfs"):
-        raise AudioError(f"{name}: a Git LFS pointer, not audio; run `git lfs pull`.")
-    if _is_text(head):
-        raise AudioError(f"{name}: text, not audio, whatever its name says; replace it by the recording.")
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        # The cut at 1024 bytes may split a character, hence the last three bytes are left out.
-        text = head[: max(len(head) - 3, 1)].decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return all(character.isprintable() or character.isspace() for character in text)
-
-
-def _reason(error: object) -> str:
-    """The short cause out of a library's message, without the path that we name ourselves."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).rsplit(": ", 1)[-1].strip().rstrip(".") or "unknown reason"
+    with audio_files.opened(source) as stream:
+        seconds = audio_files.stated_seconds(stream, name)
+        if seconds is None:
+            found = audio_files.read(stream, name, 0.0, None)
+            seconds = len(found.samples) / found.rate
+    return seconds
 
 
 def find(folder: str | os.PathLike[str]) -> list[Path]:
@@ -216,8 +126,58 @@ def find(folder: str | os.PathLike[str]) -> list[Path]:
     )
 
 
-def from_bytes(data: bytes, name: str) -> IO[bytes]:
-    """A named, seekable file object, as standard input is not."""
-    stream = io.BytesIO(data)
-    stream.name = name
-    return stream
+def _check_segment(name: str, offset: float, duration: float | None) -> None:
+    length = 1.0 if duration is None else duration
+    if not (0 <= offset < math.inf and 0 < length < math.inf):
+        raise AudioError(
+            f"{name}: no segment at {offset:g} s lasts {length:g} s; give offset >= 0 and duration > 0."
+        )
+
+
+def _warn_if_short(name: str, found: audio_files.Found) -> None:
+    seconds = len(found.samples) / found.rate
+    if found.promised - seconds > _TOLERANCE:
+        stated = "" if math.isinf(found.promised) else f" of {found.promised:.2f}"
+        _log.warning(
+            "%s: damaged or cut short: %.2f%s s could be read; copy it again if there should be more.",
+            *(name, seconds, stated),
+        )
+
+
+def _check_array(samples: NDArray[Any], rate: int, name: str) -> None:
+    channels = max(samples.shape[1:], default=1)
+    if (
+        samples.ndim not in (1, 2)
+        or not samples.size
+        or samples.dtype.kind not in "iuf"
+        or channels > _MAX_CHANNELS
+    ):
+        raise AudioError(
+            f"{name}: expected numbers (num_samples,) or (num_samples, channels), "
+            f"not {samples.dtype} {samples.shape}; reshape or convert them."
+        )
+    if not _RATES.start <= rate < _RATES.stop:
+        raise AudioError(f"{name}: a sample rate of {rate} Hz is no recording's; correct its header.")
+
+
+def _what_is_wrong(waveform: Waveform, rate: int) -> str:
+    finite = np.isfinite(waveform)
+    if not finite.all():
+        seconds = int(np.argmin(finite)) / rate
+        return f"a sample at {seconds:.3f} s is not a finite number; export the file again."
+    peak = np.abs(waveform).max()
+    return f"samples reach {peak:g} where full scale is 1; divide them, or export 16-bit integers."
+
+
+def _mono(samples: NDArray[Any]) -> Waveform:
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    # A sum over one channel would take three times as long as the copy.
+    mixed = samples.reshape(-1).astype(np.float32) if channels == 1 else samples.sum(1, dtype=np.float32)
+    full_scale = 1.0
+    if samples.dtype.kind in "iu":
+        limits = np.iinfo(samples.dtype)
+        full_scale = (float(limits.max) - float(limits.min) + 1) / 2
+        if limits.min == 0:  # unsigned samples rest at the middle of their range
+            mixed -= np.float32(full_scale * channels)
+    full_scale *= channels
+    return mixed if full_scale == 1.0 else mixed / np.float32(full_scale)

@@ -46,6 +46,10 @@ class AugmentSettings:
             raise ConfigError("augment: 0.5 <= speed_min <= speed_max <= 2 must hold.")
         if self.gain_min > self.gain_max or self.snr_min > self.snr_max:
             raise ConfigError("augment: gain_min <= gain_max and snr_min <= snr_max must hold.")
+        if not all(0 <= share <= 1 for share in (self.noise_probability, self.band_probability)):
+            raise ConfigError("augment: noise_probability and band_probability must lie in [0, 1].")
+        if min(self.time_masks, self.time_mask_frames, self.feature_masks, self.feature_mask_size) < 0:
+            raise ConfigError("augment: the masks' numbers and sizes must not be negative.")
 
     @property
     def changes_waveforms(self) -> bool:
@@ -75,14 +79,16 @@ def augment_waveform(
 def change_speed(waveform: Waveform, factor: float) -> Waveform:
     """Played ``factor`` times as fast: shorter and higher above 1, longer and lower below."""
     changed: Waveform = soxr.resample(waveform, factor, 1.0)
-    return changed
+    # So short that the filter swallows it: it stays as it is.
+    return changed if len(changed) else waveform
 
 
 def change_level(waveform: Waveform, decibels: float) -> Waveform:
     """Louder or softer; what exceeds full scale clips, as it would in a recorder."""
     if decibels == 0.0:
         return waveform
-    return np.clip(waveform * np.float32(10 ** (decibels / 20)), -1, 1)
+    changed: Waveform = np.clip(waveform * np.float32(10 ** (decibels / 20)), -1, 1)
+    return changed
 
 
 def add_noise(waveform: Waveform, noise: Waveform, snr: float) -> Waveform:
@@ -105,7 +111,7 @@ def colored_noise(num_samples: int, rng: np.random.Generator) -> Waveform:
 
 
 def color(waveform: Waveform, sample_rate: int, rng: np.random.Generator) -> Waveform:
-    """Another microphone: a smooth random response within ±8 dB, and now and then the telephone's 300-3400 Hz."""
+    """Another microphone: a smooth random response within ±8 dB, at times the telephone's 300-3400 Hz."""
     spectrum = np.fft.rfft(waveform)
     frequency = np.fft.rfftfreq(len(waveform), 1 / sample_rate)
     points = np.linspace(0, sample_rate / 2, 8)
@@ -117,7 +123,7 @@ def color(waveform: Waveform, sample_rate: int, rng: np.random.Generator) -> Wav
 
 
 def mask_features(features: Tensor, lengths: Tensor, settings: AugmentSettings) -> Tensor:
-    """SpecAugment on ``(batch, time, feature)``: zero, the mean after normalisation, in random stretches and bands.
+    """SpecAugment on ``(batch, time, feature)``: random stretches and bands become zero, the normalised mean.
 
     Drawn from torch's generator on the CPU, whatever the device, so that one seed gives one training.
     """

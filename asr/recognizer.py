@@ -1,6 +1,7 @@
 """The only path from sound to text: the command line, the API, dev-set scoring and recipes all go through it.
 
-torch is not imported here: an acoustic model is whatever keeps the protocol, so an exported one can take its place.
+torch is not imported here: an acoustic model is whatever keeps the protocol, so that an exported one can take
+its place.
 """
 
 import os
@@ -11,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from asr import audio, feature_files
+from asr import audio
 from asr.decoding import decode_greedy
 from asr.errors import AsrError, AudioError
+from asr.inputs import load_input
 from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary
 from asr.types import Hypothesis, Transcript
@@ -33,7 +35,7 @@ class AcousticModel(Protocol):
     """Seconds from one row of log_probs to the next."""
 
     def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """``(time, vocab)`` for each waveform ``(num_samples,)`` or static features ``(num_frames, num_static)``."""
+        """``(time, vocab)`` of each waveform ``(num_samples,)`` or features ``(num_frames, num_static)``."""
         ...
 
 
@@ -60,7 +62,7 @@ class Recognizer:
         offset: float = 0.0,
         duration: float | None = None,
     ) -> Transcript:
-        """The transcript of a path, a file object, a manifest's utterance, or an array with its ``sample_rate``.
+        """The transcript of a path, a file object, a manifest's line, or an array with its ``sample_rate``.
 
         ``offset`` and ``duration`` (seconds) choose a segment of a file without reading the rest.
 
@@ -76,7 +78,7 @@ class Recognizer:
     def transcribe_all(
         self, sources: Iterable[Source], *, batch_size: int = 8
     ) -> Iterator[Transcript | AsrError]:
-        """One answer a source, in order; what cannot be used becomes the error itself, and the rest goes on."""
+        """One answer a source, in order; what cannot be used becomes the error, and the rest goes on."""
         remaining = iter(sources)
         while batch := list(islice(remaining, batch_size)):
             outcomes = [self._try_read(source) for source in batch]
@@ -107,7 +109,10 @@ class Recognizer:
 
     def _transcribe(self, inputs: Sequence[NDArray[np.float32]]) -> list[Transcript]:
         log_probs = self.acoustic.log_probs(inputs)
-        return [self._decode(scores, self._seconds(values, scores)) for scores, values in zip(log_probs, inputs, strict=True)]
+        return [
+            self._decode(scores, self._seconds(values, scores))
+            for scores, values in zip(log_probs, inputs, strict=True)
+        ]
 
     def _decode(self, log_probs: NDArray[np.float32], seconds: float) -> Transcript:
         hypothesis = self.decoder(log_probs, self.vocabulary.symbols, self.acoustic.frame_seconds)
@@ -117,20 +122,6 @@ class Recognizer:
         if values.ndim == 1:
             return len(values) / self.acoustic.sample_rate
         return len(log_probs) * self.acoustic.frame_seconds
-
-
-def load_input(utterance: Utterance, sample_rate: int, num_static: int) -> NDArray[np.float32]:
-    """What an acoustic model takes of a manifest's line: its waveform, or its precomputed static features.
-
-    Raises:
-        AudioError: the audio or the features cannot be read.
-    """
-    if utterance.features_filepath is not None:
-        return feature_files.read(utterance.features_filepath, num_static)
-    assert utterance.audio_filepath is not None  # the manifest has one of the two
-    whole_file = not utterance.offset and "segment" not in utterance.extra
-    length = None if whole_file else utterance.duration
-    return audio.load(utterance.audio_filepath, sample_rate, offset=utterance.offset, duration=length)
 
 
 def load(model: str | os.PathLike[str], *, device: str = "auto") -> Recognizer:

@@ -1,4 +1,4 @@
-"""An evaluation as one HTML file that needs nothing else: the rates, who and what went wrong, every alignment."""
+"""An evaluation as one HTML file that needs nothing else: rates, speakers, confusions, every alignment."""
 
 import os
 from collections import Counter
@@ -83,7 +83,8 @@ def _utterance(scored: Scored, folder: Path) -> str:
     pairs = "".join(_pair(*pair) for pair in scoring.align(scored.reference, scored.hypothesis))
     failure = f"<p>{escape(scored.failure)}" if scored.failure else ""
     errors, words = scored.words.errors, scored.words.num_reference
-    return f"<p><small>{escape(scored.utterance.name)}: {errors} of {words}</small>{_player(scored, folder)}<br>{pairs}{failure}"
+    heading = f"<p><small>{escape(scored.utterance.name)}: {errors} of {words}</small>"
+    return f"{heading}{_player(scored, folder)}<br>{pairs}{failure}"
 
 
 def _pair(said: str | None, heard: str | None) -> str:
@@ -96,5 +97,6 @@ def _player(scored: Scored, folder: Path) -> str:
     if path is None:
         return ""
     source = escape(Path(os.path.relpath(path, folder)).as_posix(), quote=True)
-    start = scored.utterance.offset or 0.0
-    return f'<br><audio controls preload="none" src="{source}#t={start:g},{start + scored.utterance.duration:g}"></audio>'
+    start = scored.utterance.start
+    end = start + scored.utterance.duration
+    return f'<br><audio controls preload="none" src="{source}#t={start:g},{end:g}"></audio>'

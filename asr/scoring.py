@@ -6,6 +6,7 @@ the percentile bootstrap over utterances (Bisani and Ney 2004).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import jiwer
 import numpy as np
@@ -32,7 +33,7 @@ class Counts:
 
     @property
     def rate(self) -> float:
-        """Errors a reference word; can exceed 1. Zero reference words and no error give 0, with errors infinity."""
+        """Errors a reference word; can exceed 1. Without a reference: 0, or infinity if there are errors."""
         if self.num_reference:
             return self.errors / self.num_reference
         return float("inf") if self.errors else 0.0
@@ -64,9 +65,22 @@ def count_characters(reference: str, hypothesis: str) -> Counts:
     return _counts(jiwer.process_characters, reference, hypothesis)
 
 
-def _counts(process: Callable[..., jiwer.WordOutput | jiwer.CharacterOutput], reference: str, hypothesis: str) -> Counts:
+def _counts(
+    process: Callable[..., jiwer.WordOutput | jiwer.CharacterOutput], reference: str, hypothesis: str
+) -> Counts:
     output = process(reference, hypothesis)
     return Counts(output.hits, output.substitutions, output.deletions, output.insertions)
+
+
+def align(reference: str, hypothesis: str) -> list[tuple[str | None, str | None]]:
+    """Pairs of reference and hypothesis words along the counted alignment; None where one has no partner."""
+    output = jiwer.process_words(reference, hypothesis)
+    pairs: list[tuple[str | None, str | None]] = []
+    for chunk in output.alignments[0]:
+        said = output.references[0][chunk.ref_start_idx : chunk.ref_end_idx]
+        heard = output.hypotheses[0][chunk.hyp_start_idx : chunk.hyp_end_idx]
+        pairs += zip_longest(said, heard)
+    return pairs
 
 
 def total(counts: Sequence[Counts]) -> Counts:
@@ -75,13 +89,17 @@ def total(counts: Sequence[Counts]) -> Counts:
 
 
 def interval(counts: Sequence[Counts], *, num_samples: int = 2000, seed: int = 1) -> Interval:
-    """The 95 % bootstrap interval of the error rate, resampling utterances; the same seed gives the same interval."""
+    """The 95 % bootstrap interval of the error rate, resampling utterances; a seed gives one interval."""
     if not counts:
         return Interval(0.0, 0.0)
     errors = np.array([count.errors for count in counts], float)
     words = np.array([count.num_reference for count in counts], float)
-    drawn = np.random.default_rng(seed).integers(len(counts), size=(num_samples, len(counts)))
-    rates = errors[drawn].sum(axis=1) / np.maximum(words[drawn].sum(axis=1), 1)
+    rng = np.random.default_rng(seed)
+    rates = []
+    for _ in range(num_samples):
+        # One sample at a time: all of them would take gigabytes on a large test set.
+        drawn = rng.integers(len(counts), size=len(counts))
+        rates.append(errors[drawn].sum() / max(words[drawn].sum(), 1.0))
     low, high = np.percentile(rates, [2.5, 97.5])
     return Interval(float(low), float(high))
 

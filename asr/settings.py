@@ -1,11 +1,12 @@
 """Every setting of a training in one typed tree, and its way to YAML and back.
 
-The groups that belong to a room of science live beside its code (features, text, model, augment); the rest is here.
+The groups that belong to a room of science live beside its code: features, text, model, augment.
 YAML is read with the safe loader and checked key by key: an unknown one is an error that names the nearest.
 """
 
 import dataclasses
 import difflib
+import math
 import os
 import types
 import typing
@@ -45,8 +46,8 @@ class DataSettings:
     """Keep decoded audio in memory (115 MB an hour at 16 kHz)."""
 
     def __post_init__(self) -> None:
-        if self.batch_seconds <= 0:
-            raise ConfigError("data.batch_seconds must be positive.")
+        if self.batch_seconds <= 0 or self.num_workers < 0:
+            raise ConfigError("data.batch_seconds must be positive, and data.num_workers not negative.")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class TrainerSettings:
     plateau_patience: int = 3
     """Epochs without a better dev WER before plateau halves the rate."""
     clip_norm: float = 5.0
-    """Gradient norm above which it is scaled down."""
+    """Gradient norm above which it is scaled down; 0 leaves it as it is."""
     patience: int = 0
     """Epochs without a better dev WER before training stops early; 0 never stops."""
     precision: str = "32"
@@ -82,8 +83,12 @@ class TrainerSettings:
         for key, choices in allowed.items():
             if getattr(self, key) not in choices:
                 raise ConfigError(f"trainer.{key}={getattr(self, key)!r} is not one of {', '.join(choices)}.")
-        if self.max_epochs < 1 or self.learning_rate <= 0:
-            raise ConfigError("trainer: max_epochs and learning_rate must be positive.")
+        if min(self.max_epochs, self.plateau_patience) < 1 or self.learning_rate <= 0:
+            raise ConfigError("trainer: max_epochs, learning_rate and plateau_patience must be positive.")
+        if min(self.weight_decay, self.warmup_epochs, self.clip_norm, self.patience, self.threads) < 0:
+            raise ConfigError(
+                "trainer: weight_decay, warmup_epochs, clip_norm, patience and threads must not be negative."
+            )
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
 
 
 def nearest(key: str, known: typing.Iterable[str], where: str = "") -> str:
-    """The end of a sentence about a misspelt key: ``; did you mean trainer.max_epochs?``, or what there is."""
+    """The end of a sentence on a misspelt key: ``; did you mean trainer.max_epochs?``, or what there is."""
     known = sorted(known)
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"; did you mean {where}{close[0]}?" if close else f"; there is {', '.join(known)}."
@@ -139,9 +144,11 @@ def to_dict(settings: Any) -> dict[str, Any]:
 
 
 def save_yaml(settings: Any, path: str | os.PathLike[str], **header: Any) -> None:
-    """The settings in their declared order, after the ``header`` keys."""
+    """The settings in their declared order, after the ``header`` keys; written beside, then renamed."""
     text = yaml.safe_dump(header | to_dict(settings), sort_keys=False, allow_unicode=True)
-    Path(path).write_text(text, encoding="utf-8")
+    partial = Path(f"{os.fspath(path)}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
 
 
 def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -178,11 +185,13 @@ def _convert_leaf(kind: type, value: Any, path: str) -> Any:
         if kind is bool and isinstance(value, bool):
             return value
         raise problem
+    if kind is int and isinstance(value, int):
+        return value  # not by way of float, which would round a large seed
     # Numbers may come as text: YAML reads 1e-3 as a string.
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise problem from None
-    if kind is int and number != int(number):
+    if not math.isfinite(number) or (kind is int and not number.is_integer()):
         raise problem
     return kind(number)

@@ -48,6 +48,9 @@ _ALLOWED = {
 def normalize(text: str, settings: TextSettings = TextSettings()) -> str:
     """The text as the model writes it: NFC, one case, single spaces."""
     text = unicodedata.normalize("NFC", text)
+    if "'" in settings.keep_characters:
+        # Word processors write the apostrophe of "don't" as a closing quotation mark.
+        text = text.replace("’", "'")
     if settings.case != "keep":
         # Lower-casing can decompose (İ -> i + dot), hence the second NFC.
         text = unicodedata.normalize("NFC", text.lower() if settings.case == "lower" else text.upper())
@@ -93,7 +96,7 @@ class Vocabulary:
 
     @classmethod
     def build(cls, texts: Iterable[str], settings: TextSettings = TextSettings()) -> "Vocabulary":
-        """Every character of the normalised training texts, sorted by code point; U+FFFD where unknowns are replaced."""
+        """Every character of the normalised texts, sorted; U+FFFD too where unknowns are replaced."""
         characters = {character for text in texts for character in normalize(text, settings)}
         if settings.unknown == "replace":
             characters.add(UNKNOWN)

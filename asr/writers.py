@@ -1,7 +1,7 @@
 """Transcripts as text, JSON, subtitles, tables: one function a format, one table that names them.
 
-    txt   the text, a line a recording          srt, vtt   subtitles of at most seven words
-    json  everything, an object a line          tsv, ctm   a word a line, for spreadsheets and for sclite
+txt   the text, a line a recording          srt, vtt   subtitles of at most seven words
+json  everything, an object a line          tsv, ctm   a word a line, for spreadsheets and for sclite
 """
 
 import json
@@ -21,7 +21,7 @@ def as_txt(name: str, transcript: Transcript) -> str:
 
 
 def as_json(name: str, transcript: Transcript) -> str:
-    """One object a line: ``file``, ``text``, ``duration``, ``score`` and ``words`` with times and confidences."""
+    """One object a line: ``file``, ``text``, ``duration``, ``score``, ``words`` with times and confidences."""
     words = [_rounded(asdict(word)) for word in transcript.words]
     entry = {
         "file": name,

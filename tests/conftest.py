@@ -8,8 +8,10 @@ import pytest
 import soundfile
 
 
-def tones(seconds: float, rate: int = 16000, pitches: tuple[float, ...] = (220.0, 330.0, 440.0)) -> np.ndarray:
-    """A sum of gliding tones with a slow envelope and a little noise: structured like speech, exactly repeatable."""
+def tones(
+    seconds: float, rate: int = 16000, pitches: tuple[float, ...] = (220.0, 330.0, 440.0)
+) -> np.ndarray:
+    """Gliding tones with a slow envelope and a little noise: structured like speech, exactly repeatable."""
     time = np.arange(round(seconds * rate)) / rate
     sweep = sum(np.sin(2 * np.pi * pitch * time * (1 + 0.1 * time)) for pitch in pitches)
     envelope = 0.5 + 0.5 * np.sin(2 * np.pi * 3 * time)
@@ -32,7 +34,7 @@ def write_audio(tmp_path: Path):
 
 @pytest.fixture(scope="session")
 def corpora() -> Path:
-    """The folder of real corpora that ``ASR_CORPORA`` names; tests that use it are skipped, and say so, without it."""
+    """The folder of real corpora that ``ASR_CORPORA`` names; without it, tests that use it are skipped."""
     folder = os.environ.get("ASR_CORPORA")
     if not folder:
         pytest.skip("ASR_CORPORA names no folder of real corpora (make test CORPORA=...)")

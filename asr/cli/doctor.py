@@ -39,9 +39,7 @@ def _versions() -> Iterator[Finding]:
 
     fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
     yield Finding("asr", True, __version__)
-    yield Finding(
-        "Python", fits, platform.python_version() + ("" if fits else "; take 3.11, 3.12 or 3.13")
-    )
+    yield Finding("Python", fits, platform.python_version() + ("" if fits else "; take 3.11, 3.12 or 3.13"))
     for package in PACKAGES:
         try:
             yield Finding(package, True, metadata.version(package))
@@ -65,7 +63,9 @@ def _formats() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    yield Finding("processor", True, f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    yield Finding(
+        "processor", True, f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    )
     has_cuda = torch.cuda.is_available()
     cuda = torch.cuda.get_device_name() if has_cuda else "no CUDA device; training runs on the processor"
     yield Finding("CUDA", has_cuda, cuda, needed=False)
@@ -75,10 +75,11 @@ def _devices() -> Iterator[Finding]:
 
 def _models() -> Iterator[Finding]:
     from asr import checkpoint
+    from asr.errors import CheckpointError
 
     for name in checkpoint.bundled():
         try:
             checkpoint.load(name)
             yield Finding(f"model {name}", True, "loads")
-        except checkpoint.CheckpointError as error:
+        except CheckpointError as error:
             yield Finding(f"model {name}", False, str(error))

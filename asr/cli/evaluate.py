@@ -38,8 +38,8 @@ def evaluate(
     print(summary(evaluation))
     for scored in evaluation.failures:
         complain(scored.failure or "")
-    speed = evaluation.audio_seconds / max(evaluation.seconds, 1e-9)
-    say(f"{evaluation.audio_seconds:.0f} s of audio in {evaluation.seconds:.1f} s, {speed:.0f} times real time")
+    heard, took = evaluation.audio_seconds, evaluation.seconds
+    say(f"{heard:.0f} s of audio in {took:.1f} s, {heard / max(took, 1e-9):.0f} times real time")
     if report is not None:
         from asr.report import write_report
 

@@ -52,5 +52,7 @@ def _headline(card: Path) -> str:
     """The first sentence of a card's text, which says what the model is for."""
     if not card.exists():
         return ""
-    lines = [line for line in card.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    lines = [
+        line for line in card.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    ]
     return lines[0] if lines else ""

@@ -72,7 +72,8 @@ def _train(settings: object) -> None:
     assert isinstance(settings, Settings)
     result = training.train(settings)
     say(
-        f"best dev WER {100 * result.dev_wer:.2f} % in epoch {result.best_epoch}, {result.minutes:.1f} minutes; "
+        f"best dev WER {100 * result.dev_wer:.2f} % in epoch {result.best_epoch}, "
+        f"{result.minutes:.1f} minutes; "
         f"next: asr evaluate {settings.data.test or 'test.jsonl'} -m {result.model_dir}"
     )
     print(result.model_dir)

@@ -33,12 +33,16 @@ class Format(enum.StrEnum):
 
 def transcribe(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, folders of them, or - for stdin.")
+        list[str],
+        typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, folders of them, or - for stdin."),
     ],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="A bundled name (see `asr models`), a model or a run directory.")
+        str,
+        typer.Option("--model", "-m", help="A bundled name (see `asr models`), a model or a run directory."),
     ] = DEFAULT_MODEL,
-    format: Annotated[Format, typer.Option("--format", "-f", help="What to write of each recording.")] = Format.txt,
+    format: Annotated[
+        Format, typer.Option("--format", "-f", help="What to write of each recording.")
+    ] = Format.txt,
     output_dir: Annotated[
         Path | None, typer.Option("--output-dir", "-o", help="Write NAME.FORMAT files here, not to stdout.")
     ] = None,
@@ -74,7 +78,9 @@ def transcribe(
     raise typer.Exit(1 if num_failed else 0)
 
 
-def _run(recognizer: "Recognizer", sources: "Sequence[_Source]", batch_size: int, write: "_Write", quiet: bool) -> int:
+def _run(
+    recognizer: "Recognizer", sources: "Sequence[_Source]", batch_size: int, write: "_Write", quiet: bool
+) -> int:
     from asr.errors import AsrError
 
     started, seconds, num_failed = time.perf_counter(), 0.0, 0
@@ -154,15 +160,19 @@ class _Write:
     def _save(self, name: str, text: str) -> None:
         assert self.output_dir is not None
         self.output_dir.mkdir(parents=True, exist_ok=True)
-        path = self._free(self.output_dir / f"{'stdin' if name == '-' else Path(name).stem}.{self.format}", name)
+        path = self._free(
+            self.output_dir / f"{'stdin' if name == '-' else Path(name).stem}.{self.format}", name
+        )
         partial = path.with_name(path.name + ".partial")
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
 
     def _free(self, path: Path, name: str) -> Path:
-        """a.wav and a.flac must not write one a.txt: the second keeps its suffix, and further ones are numbered."""
+        """a.wav and a.flac must not write one a.txt: the second keeps its suffix, further ones get a number."""
         candidates = [path, path.with_name(f"{Path(name).name}.{self.format}")]
-        candidates += [path.with_name(f"{path.stem}-{n}.{self.format}") for n in range(2, len(self.written) + 3)]
+        candidates += [
+            path.with_name(f"{path.stem}-{n}.{self.format}") for n in range(2, len(self.written) + 3)
+        ]
         free = next(candidate for candidate in candidates if candidate not in self.written)
         self.written.add(free)
         return free

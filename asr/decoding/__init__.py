@@ -1,4 +1,4 @@
-"""log_probs to a hypothesis; every decoder is a function ``(log_probs, symbols, frame_seconds) -> Hypothesis``."""
+"""log_probs to a hypothesis; a decoder is ``(log_probs, symbols, frame_seconds) -> Hypothesis``."""
 
 from asr.decoding.greedy import decode_greedy
 

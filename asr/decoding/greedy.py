@@ -11,13 +11,11 @@ from asr.types import Hypothesis, Word
 BLANK_ID = 0
 
 
-def decode_greedy(
-    log_probs: NDArray[np.float32], symbols: Sequence[str], frame_seconds: float
-) -> Hypothesis:
+def decode_greedy(log_probs: NDArray[np.float32], symbols: Sequence[str], frame_seconds: float) -> Hypothesis:
     """The single best path through ``log_probs (time, vocab)``, with the time and confidence of each word.
 
-    A word lasts from its first symbol's first frame to its last symbol's last; its confidence is the geometric
-    mean of its symbols' probabilities, each taken at its surest frame.
+    A word lasts from its first symbol's first frame to its last symbol's last; its confidence is the
+    geometric mean of its symbols' probabilities, each taken at its surest frame.
 
     Raises:
         DecoderError: the shape does not fit the symbols, or a score is not a number.

@@ -41,9 +41,11 @@ class ModelSettings:
         if self.subsampling not in STRIDES:
             raise ConfigError(f"model.subsampling={self.subsampling} is not one of 1, 2, 3, 4, 8.")
         if self.kernel_size % 2 == 0:
-            raise ConfigError(f"model.kernel_size={self.kernel_size} must be odd, so that time stays centred.")
+            raise ConfigError(f"model.kernel_size={self.kernel_size} must be odd: time stays centred.")
         if min(self.num_layers, self.hidden_size, self.num_channels, self.kernel_size) < 1:
-            raise ConfigError("model: num_layers, hidden_size, num_channels and kernel_size must be positive.")
+            raise ConfigError("model: num_layers, hidden_size, num_channels, kernel_size must be positive.")
+        if self.projection < 0:
+            raise ConfigError(f"model.projection={self.projection} must not be negative; 0 is none.")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"model.dropout={self.dropout} must lie in [0, 1).")
 
@@ -88,7 +90,7 @@ class RecurrentCTC(nn.Module):
         self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(width, vocabulary_size))
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """``(batch, time, feature)`` to log_probs ``(batch, ceil(time / subsampling), vocab)`` and their lengths."""
+        """``(batch, time, feature)`` to log_probs ``(batch, time / stride, vocab)`` and their lengths."""
         hidden, lengths = self.subsampling(features, lengths)
         for block in self.blocks:
             hidden = block(hidden, lengths)

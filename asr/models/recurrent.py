@@ -1,8 +1,8 @@
 """A recurrent layer over padded batches that gives the packed answer without packing.
 
-On a CPU a packed two-directional LSTM leaves oneDNN's fast path and trains about five times slower. Two padded
-one-directional layers, the second on each sequence reversed within its own length, give the same numbers:
-the forward direction never sees the padding behind it, and reversed within its length neither does the other.
+On a CPU a packed two-directional LSTM leaves oneDNN's fast path and trains about five times slower. Two
+padded one-directional layers, the second on each sequence reversed within its own length, give the same
+numbers: the forward direction never sees the padding behind it, and reversed so, neither does the other.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
 class RecurrentLayer(nn.Module):
-    """One layer of a plain RNN (Elman 1990), LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
+    """A layer of a plain RNN (Elman 1990), LSTM (Hochreiter, Schmidhuber 1997) or GRU (Cho et al. 2014)."""
 
     def __init__(self, cell: str, num_inputs: int, hidden_size: int, bidirectional: bool = True):
         super().__init__()
@@ -35,7 +35,7 @@ class RecurrentLayer(nn.Module):
 
 
 def reversal(lengths: Tensor, size: int) -> Tensor:
-    """``(batch, size)`` positions that reverse each sequence within its own length and leave the padding in place.
+    """``(batch, size)`` positions that reverse each sequence within its length and leave its padding alone.
 
     Example: lengths [3], size 5 -> [[2, 1, 0, 3, 4]]
     """
@@ -60,7 +60,7 @@ def _one_direction(cell: str, num_inputs: int, hidden_size: int) -> nn.Module:
 
 
 def _remember_by_default(lstm: nn.Module, hidden_size: int) -> None:
-    """Forget-gate bias 1 at the start (Jozefowicz et al. 2015); torch adds two biases, so one of them carries it."""
+    """Forget-gate bias 1 at the start (Jozefowicz et al. 2015); torch adds two biases, so one carries it."""
     with torch.no_grad():
         for name, bias in lstm.named_parameters():
             if name.startswith("bias"):

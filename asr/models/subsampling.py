@@ -9,7 +9,7 @@ STRIDES = {1: (1,), 2: (2, 1), 3: (3, 1), 4: (2, 2), 8: (2, 2, 2)}
 
 
 class Subsampling(nn.Module):
-    """One-dimensional convolutions over time, each with layer norm and GELU; padding never leaks into speech."""
+    """Convolutions over time, each with layer norm and GELU; padding never leaks into speech."""
 
     def __init__(self, num_features: int, num_channels: int, factor: int, kernel_size: int, dropout: float):
         super().__init__()
@@ -26,7 +26,7 @@ class Subsampling(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``(batch, time, feature)`` to ``(batch, ceil(time / factor), channel)``, with the new lengths."""
         for stride, convolution, norm in zip(self.strides, self.convolutions, self.norms, strict=True):
-            # The kernel reaches over the end, so what lies there must be the zeros a lone utterance would see.
+            # The kernel reaches over the end: there must lie the zeros that a lone utterance would see.
             features = zero_padding(features, lengths)
             features = convolution(features.transpose(1, 2)).transpose(1, 2)  # (batch, time, channel)
             features = self.dropout(self.activation(norm(features)))

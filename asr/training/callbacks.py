@@ -1,9 +1,10 @@
 """What happens around the steps: dev scoring and saving after each epoch, the progress bar, a clean stop."""
 
+import csv
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import lightning
 import rich.progress
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
-from torch import Tensor
 
 from asr import checkpoint
 from asr.data import Batch
@@ -21,13 +21,19 @@ from asr.recognizer import Recognizer
 from asr.training.card import model_card
 from asr.training.module import CTCTraining
 
-BEST, LAST, STATE = "best", "last", "last.ckpt"
+BEST, LAST, STATE, METRICS = "best", "last", "last.ckpt", "metrics.csv"
 
 
 class DevScorer(Callback):
-    """Scores the dev set after each epoch through the recognizer; keeps the best model and the last."""
+    """Scores the dev set after each epoch through the recognizer; keeps the best model, the last, the state.
 
-    def __init__(self, model: checkpoint.Model, dev: Sequence[Utterance], run_dir: Path, tell: Callable[[str], None]):
+    An epoch that Ctrl-C cut short leaves ``last/`` and no state: the run goes on from the last whole epoch,
+    and ends as if nothing had happened.
+    """
+
+    def __init__(
+        self, model: checkpoint.Model, dev: Sequence[Utterance], run_dir: Path, tell: Callable[[str], None]
+    ):
         self.model = model
         self.dev = dev
         self.run_dir = run_dir
@@ -35,7 +41,14 @@ class DevScorer(Callback):
         self.best: tuple[float, float] = (float("inf"), float("inf"))
         """Dev WER and, where that ties, CER."""
         self.best_epoch = 0
+        self.history: list[dict[str, float]] = []
+        """What ``metrics.csv`` holds, a row an epoch."""
         self.started = 0.0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Leave a run as it is that has stopped early before."""
+        assert isinstance(pl_module, CTCTraining)
+        self._stop_early(trainer, pl_module, trainer.current_epoch)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Start the clock of the epoch."""
@@ -47,55 +60,47 @@ class DevScorer(Callback):
         seconds = time.perf_counter() - self.started
         recognizer = Recognizer(self.model.acoustic, self.model.vocabulary, self.model.text)
         evaluation = evaluate(recognizer, self.dev, batch_size=16)
-        epoch = trainer.current_epoch + 1
-        improved = self._keep(evaluation, epoch, pl_module)
-        self._log(trainer, pl_module, evaluation, seconds)
-        self._report(trainer, evaluation, epoch, seconds, improved)
-        self._adapt(trainer, pl_module, epoch)
+        row = _measured(trainer, pl_module, evaluation, seconds)
+        card = model_card(pl_module.settings, evaluation, int(row["epoch"]))
+        checkpoint.save(self.run_dir / LAST, self.model, card)
+        if not trainer.is_last_batch:
+            self._report(trainer, row, "  cut short")
+            return
+        improved = self._keep_best(evaluation, int(row["epoch"]), card)
+        self._report(trainer, row, "  best" if improved else "")
+        self._log(trainer, row)
+        self._adapt(trainer, pl_module, int(row["epoch"]))
         _save_state(trainer, self.run_dir / STATE)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best so far, for a resumed run."""
-        return {"best": self.best, "best_epoch": self.best_epoch}
+        """The best so far and the history, for a resumed run."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it back."""
         self.best, self.best_epoch = tuple(state_dict["best"]), state_dict["best_epoch"]
+        self.history = state_dict["history"]
 
-    def _keep(self, evaluation: Evaluation, epoch: int, module: CTCTraining) -> bool:
+    def _keep_best(self, evaluation: Evaluation, epoch: int, card: str) -> bool:
         score = (evaluation.words.rate, evaluation.characters.rate)
-        improved = score < self.best
-        card = model_card(module.settings, evaluation, epoch)
-        checkpoint.save(self.run_dir / LAST, self.model, card)
-        if improved:
-            self.best, self.best_epoch = score, epoch
-            checkpoint.save(self.run_dir / BEST, self.model, card)
-        return improved
+        if score >= self.best:
+            return False
+        self.best, self.best_epoch = score, epoch
+        checkpoint.save(self.run_dir / BEST, self.model, card)
+        return True
 
-    def _log(
-        self, trainer: lightning.Trainer, module: CTCTraining, evaluation: Evaluation, seconds: float
-    ) -> None:
-        metrics = {
-            "epoch": trainer.current_epoch + 1,
-            "loss": float(trainer.callback_metrics["loss"]),
-            "dev_wer": evaluation.words.rate,
-            "dev_cer": evaluation.characters.rate,
-            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "gradient_norm": float(trainer.callback_metrics["gradient_norm"]),
-            "left_out": module.num_left_out,
-            "seconds": seconds,
-        }
+    def _log(self, trainer: lightning.Trainer, row: dict[str, float]) -> None:
+        self.history.append(row)
+        _save_table(self.history, self.run_dir / METRICS)
         for logger in trainer.loggers:
-            logger.log_metrics(metrics, step=trainer.global_step)
+            logger.log_metrics(row, step=trainer.global_step)
             logger.save()
 
-    def _report(
-        self, trainer: lightning.Trainer, evaluation: Evaluation, epoch: int, seconds: float, improved: bool
-    ) -> None:
-        loss = float(trainer.callback_metrics["loss"])
+    def _report(self, trainer: lightning.Trainer, row: Mapping[str, float], remark: str) -> None:
         self.tell(
-            f"epoch {epoch:3d}/{trainer.max_epochs}  loss {loss:7.3f}  dev WER {100 * evaluation.words.rate:6.2f} %  "
-            f"CER {100 * evaluation.characters.rate:6.2f} %  {seconds:5.1f} s{'  best' if improved else ''}"
+            f"epoch {row['epoch']:3d}/{trainer.max_epochs}  loss {row['loss']:7.3f}  "
+            f"dev WER {100 * row['dev_wer']:6.2f} %  CER {100 * row['dev_cer']:6.2f} %  "
+            f"{row['seconds']:5.1f} s{remark}"
         )
 
     def _adapt(self, trainer: lightning.Trainer, module: CTCTraining, epoch: int) -> None:
@@ -103,30 +108,30 @@ class DevScorer(Callback):
         stalled = epoch - self.best_epoch
         if settings.schedule == "plateau" and stalled and stalled % settings.plateau_patience == 0:
             module.plateau_scale /= 2
-        if settings.patience and stalled >= settings.patience:
+        self._stop_early(trainer, module, epoch)
+
+    def _stop_early(self, trainer: lightning.Trainer, module: CTCTraining, epoch: int) -> None:
+        stalled = epoch - self.best_epoch
+        if 0 < module.settings.trainer.patience <= stalled:
             self.tell(f"No better dev WER for {stalled} epochs: stopping early.")
             trainer.should_stop = True
 
 
-class StepLog(Callback):
-    """The means over an epoch of what each step knows: loss and gradient norm."""
-
-    def on_before_optimizer_step(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Any
-    ) -> None:
-        """Before clipping, so that what explodes is seen to explode."""
-        norms = [p.grad.norm() for p in pl_module.parameters() if p.grad is not None]
-        total = sum((norm**2 for norm in norms), start=norms[0] * 0).sqrt()
-        pl_module.log("gradient_norm", total, on_step=False, on_epoch=True, logger=False)
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Batch, batch_idx: int
-    ) -> None:
-        """Weigh each batch by its utterances."""
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        if isinstance(loss, Tensor):
-            size = len(batch.indices)
-            pl_module.log("loss", loss.detach(), on_step=False, on_epoch=True, logger=False, batch_size=size)
+def _measured(
+    trainer: lightning.Trainer, module: CTCTraining, evaluation: Evaluation, seconds: float
+) -> dict[str, float]:
+    """A row of ``metrics.csv``; loss and gradient norm are no numbers when no step of the epoch had any."""
+    means = trainer.callback_metrics
+    return {
+        "epoch": trainer.current_epoch + 1,
+        "loss": float(means.get("loss", float("nan"))),
+        "dev_wer": evaluation.words.rate,
+        "dev_cer": evaluation.characters.rate,
+        "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
+        "gradient_norm": float(means.get("gradient_norm", float("nan"))),
+        "left_out": module.num_left_out,
+        "seconds": seconds,
+    }
 
 
 class Progress(Callback):
@@ -171,6 +176,10 @@ class Progress(Callback):
         )
 
     def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
+        """Take the bar away."""
+        self.progress.stop()
+
+    def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
         """Take the bar away, whatever ended the training."""
         self.progress.stop()
 
@@ -199,6 +208,13 @@ class StopOnInterrupt(Callback):
 
     def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
         """Give the signal back."""
+        self._give_back()
+
+    def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Give the signal back."""
+        self._give_back()
+
+    def _give_back(self) -> None:
         if self.previous is not None:
             signal.signal(signal.SIGINT, self.previous)
 
@@ -207,4 +223,13 @@ def _save_state(trainer: lightning.Trainer, path: Path) -> None:
     """Write beside, then rename: a state is whole or is not there."""
     partial = path.with_name(path.name + ".partial")
     trainer.save_checkpoint(partial)
+    os.replace(partial, path)
+
+
+def _save_table(rows: Sequence[Mapping[str, float]], path: Path) -> None:
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
     os.replace(partial, path)

@@ -29,7 +29,7 @@ Made by
 
 
 def model_card(settings: Settings, evaluation: Evaluation, epoch: int) -> str:
-    """Markdown with what is known at the time of saving; the licence is left to the owner of the recordings."""
+    """Markdown with what is known at the time of saving; the licence is left to the recordings' owner."""
     direction = "Two-directional" if settings.model.bidirectional else "One-directional"
     return _CARD.format(
         cell=f"{direction} {settings.model.cell.upper()}",

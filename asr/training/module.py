@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class CTCTraining(lightning.LightningModule):
-    """The acoustic model with its loss and optimiser; the loss is the mean over a batch's utterances, in nats."""
+    """The acoustic model with its loss and optimiser; the loss is a mean over utterances, in nats."""
 
     def __init__(
         self,
@@ -35,7 +35,8 @@ class CTCTraining(lightning.LightningModule):
         self.steps_per_epoch = steps_per_epoch
         self.plateau_scale = 1.0
         self.num_left_out = 0
-        """Utterances whose loss was not finite and that took no part in their step."""
+        """Utterances whose loss or gradient was not finite and that took no part in their step."""
+        self._indices = torch.empty(0, dtype=torch.long)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """The loss of a batch; None, which takes no step, when no utterance has a finite one."""
@@ -45,20 +46,41 @@ class CTCTraining(lightning.LightningModule):
         log_probs, lengths = self.acoustic.network(features, batch.feature_lengths)
         losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths)
         finite = losses.isfinite()
+        self._indices = batch.indices[finite]
         if not finite.all():
-            self._name_left_out(batch.indices[~finite.cpu()].tolist())
-        return losses[finite].mean() if finite.any() else None
+            self._leave_out(batch.indices[~finite], "loss")
+            if not finite.any():
+                return None
+            # The gradient of an infinite loss is NaN, even times zero: once more without it.
+            losses = ctc_losses(
+                log_probs[finite], lengths[finite], batch.targets[finite], batch.target_lengths[finite]
+            )
+        loss = losses.mean()
+        self._mean_over_epoch("loss", loss.detach(), len(losses))
+        return loss
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Scale a large gradient down; one that is not finite would poison all weights and is dropped."""
+        norm = nn.utils.clip_grad_norm_(self.parameters(), self.settings.trainer.clip_norm or math.inf)
+        if norm.isfinite():
+            self._mean_over_epoch("gradient_norm", norm, 1)
+        else:
+            optimizer.zero_grad()
+            self._leave_out(self._indices, "gradient")
 
     def configure_optimizers(self) -> Any:
-        """AdamW without decay on biases and norms (Loshchilov and Hutter 2019), its rate set at every step."""
+        """AdamW (Loshchilov and Hutter 2019), biases and norms undecayed, its rate set at every step."""
         settings = self.settings.trainer
         matrices = [p for p in self.parameters() if p.ndim > 1]
         vectors = [p for p in self.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(
-            [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}],
-            lr=settings.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=settings.weight_decay,
+            groups, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -77,19 +99,25 @@ class CTCTraining(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Carry what Lightning does not know of."""
         checkpoint["plateau_scale"] = self.plateau_scale
+        checkpoint["num_left_out"] = self.num_left_out
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it back."""
         self.plateau_scale = checkpoint["plateau_scale"]
+        self.num_left_out = checkpoint["num_left_out"]
 
-    def _name_left_out(self, indices: Sequence[int]) -> None:
+    def _mean_over_epoch(self, name: str, value: Tensor, weight: int) -> None:
+        self.log(name, value, on_step=False, on_epoch=True, logger=False, batch_size=weight)
+
+    def _leave_out(self, indices: Tensor, what: str) -> None:
         self.num_left_out += len(indices)
-        for index in indices:
-            _log.warning("%s: its loss is not finite; left out of this step.", self.utterances[index].name)
+        for index in indices.tolist():
+            name = self.utterances[index].name
+            _log.warning("%s: its %s is not finite; left out of this step.", name, what)
 
 
 def ctc_losses(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
-    """The CTC loss ``(batch,)`` of each utterance in nats (Graves et al. 2006); infinite where no alignment exists."""
+    """The CTC loss ``(batch,)`` in nats (Graves et al. 2006); infinite where no alignment exists."""
     return nn.functional.ctc_loss(
         log_probs.transpose(0, 1),  # (time, batch, vocab)
         targets,

@@ -25,7 +25,9 @@ SAMPLES = Path(__file__).parent / "samples" / "samples.jsonl"
 
 def main() -> int:
     """Print the table and the word error rate; the exit code is 1 when a recording could not be read."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="digits-en", help="default: %(default)s")
     parser.add_argument("--manifest", type=Path, default=SAMPLES, help="default: the bundled samples")
     options = parser.parse_args()

@@ -1,8 +1,8 @@
 """Spoken digits: prepare, train, score. Fails if the README's result is missed.
 
-    python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset
-    python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset --leave-one-out
-    python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset --voices --seeds 1 2 3 --elsewhere DIR
+python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset
+python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset --leave-one-out
+python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset --voices --seeds 1 2 3 --elsewhere DIR
 """
 
 import argparse
@@ -36,13 +36,19 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus-dir", type=Path, required=True, help="the dataset's folder")
-    parser.add_argument("--output-dir", type=Path, default=Path("data/fsdd"), help="for manifests and strings")
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("data/fsdd"), help="for manifests and strings"
+    )
     parser.add_argument("--run-dir", type=Path, default=Path("runs/fsdd"), help="for models and logs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="one training each")
     parser.add_argument("--voices", action="store_true", help="synthetic voices as further speakers")
-    parser.add_argument("--leave-one-out", action="store_true", help="test on each speaker in turn, untrained")
+    parser.add_argument(
+        "--leave-one-out", action="store_true", help="test on each speaker in turn, untrained"
+    )
     parser.add_argument("--elsewhere", type=Path, help="a Kaldi folder whose digit utterances are scored too")
     parser.add_argument("overrides", nargs="*", help="settings, as trainer.max_epochs=10")
     return parser.parse_intermixed_args()
@@ -81,7 +87,7 @@ def _trial(
 
 
 def digits_in(folder: Path, manifest: Path) -> Path:
-    """The utterances of another corpus that hold nothing but digits: people, rooms and microphones never heard."""
+    """The utterances of another corpus that hold nothing but digits: other people, rooms, microphones."""
     digits = [u for u in build(folder).utterances if u.text and set(normalize(u.text).split()) <= set(DIGITS)]
     write_manifest(manifest, digits)
     return manifest

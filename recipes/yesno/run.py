@@ -1,6 +1,6 @@
 """Yes and no in Hebrew: prepare, train, score, in half a minute. Fails if the README's result is missed.
 
-    python recipes/yesno/run.py --corpus-dir waves_yesno
+python recipes/yesno/run.py --corpus-dir waves_yesno
 """
 
 import argparse
@@ -18,7 +18,9 @@ STATED = {"test": 0.0}
 
 def main() -> int:
     """Train once for each seed on the training files and score the test files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus-dir", type=Path, required=True, help="the folder of the 60 recordings")
     parser.add_argument("--output-dir", type=Path, default=Path("data/yesno"), help="for manifests")
     parser.add_argument("--run-dir", type=Path, default=Path("runs/yesno"), help="for models and logs")

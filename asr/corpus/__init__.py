@@ -1,0 +1,1 @@
+"""Corpora before training: build a manifest from what lies on disk, check it, split it."""

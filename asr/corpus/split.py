@@ -1,0 +1,89 @@
+"""Utterances into train, dev and test, so that no speaker (or sentence) stands on two sides."""
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from asr.errors import ManifestError
+from asr.manifest import Utterance
+from asr.text import normalize
+
+Group = list[Utterance]
+
+KEYS: Mapping[str, Callable[[Utterance], str | None]] = {
+    "speaker": lambda utterance: utterance.speaker,
+    "utterance": lambda utterance: utterance.name,
+    "sentence": lambda utterance: normalize(utterance.text),
+}
+"""What is never divided between two splits."""
+
+
+def split(
+    utterances: Sequence[Utterance],
+    *,
+    by: str = "speaker",
+    dev: float = 0.1,
+    test: float = 0.1,
+    seed: int = 1,
+) -> dict[str, list[Utterance]]:
+    """``train``, ``dev`` and ``test`` by fractions of duration, each in the order given; none is ever empty.
+
+    A fraction of 0 leaves its split out. The seed alone decides, not the order of the utterances.
+
+    Raises:
+        ManifestError: nothing is left to train on, there are too few groups, or a speaker is not known.
+    """
+    if not (dev >= 0 and test >= 0 and dev + test < 1):
+        raise ManifestError(f"dev {dev:g} and test {test:g} must be fractions that leave some to train on.")
+    groups = _groups(utterances, by)
+    fractions = {name: fraction for name, fraction in {"test": test, "dev": dev}.items() if fraction}
+    if len(groups) <= len(fractions):
+        raise ManifestError(
+            f"{len(groups)} {by}s cannot fill {len(fractions) + 1} splits; "
+            "use another --by, or a fraction of 0."
+        )
+    random.Random(seed).shuffle(groups)
+    total = math.fsum(map(_seconds, groups))
+    chosen: dict[str, list[Group]] = {}
+    for name, fraction in fractions.items():
+        chosen[name], groups = _take(groups, fraction * total, keep=len(fractions) - len(chosen))
+    chosen["train"] = groups
+    return {name: _in_order(utterances, chosen[name]) for name in ("train", "dev", "test") if name in chosen}
+
+
+def _groups(utterances: Sequence[Utterance], by: str) -> list[Group]:
+    groups: dict[str, Group] = {}
+    for utterance in utterances:
+        key = KEYS[by](utterance)
+        if key is None:
+            raise ManifestError(
+                f"{utterance.name}: no speaker is known; build with --speaker-from, or split --by utterance."
+            )
+        groups.setdefault(key, []).append(utterance)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _take(groups: Sequence[Group], target: float, keep: int) -> tuple[list[Group], list[Group]]:
+    """Groups of about ``target`` seconds (each that brings the sum nearer, at least one), and the rest.
+
+    The rest is never fewer than ``keep``: later splits need one each.
+    """
+    taken: list[int] = []
+    missing = target
+    for index, seconds in enumerate(map(_seconds, groups)):
+        if abs(missing - seconds) < abs(missing) and len(taken) < len(groups) - keep:
+            taken.append(index)
+            missing -= seconds
+    members = set(taken or [min(range(len(groups)), key=lambda index: _seconds(groups[index]))])
+    rest = [group for index, group in enumerate(groups) if index not in members]
+    return [groups[index] for index in sorted(members)], rest
+
+
+def _seconds(group: Group) -> float:
+    # fsum: the same sum in whatever order the manifest has them.
+    return math.fsum(utterance.duration for utterance in group)
+
+
+def _in_order(utterances: Sequence[Utterance], groups: Sequence[Group]) -> list[Utterance]:
+    members = {id(utterance) for group in groups for utterance in group}
+    return [utterance for utterance in utterances if id(utterance) in members]

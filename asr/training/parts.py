@@ -1,0 +1,112 @@
+"""What a training is put together from: the sets, the model, the batches of each epoch."""
+
+import torch
+from rich.console import Console
+from torch.utils.data import DataLoader
+
+from asr import checkpoint
+from asr.acoustic import TorchAcousticModel
+from asr.data import Example, SpeechDataset, collate, make_batches, trainable
+from asr.errors import ConfigError
+from asr.features import FrontEnd
+from asr.manifest import Utterance, read_manifest
+from asr.settings import RecognizerSettings, Settings
+from asr.text import Vocabulary
+from asr.training.module import CTCTraining
+
+
+class Parts:
+    """Built once from the settings; what cannot be trained on is named on the console."""
+
+    def __init__(self, settings: Settings, console: Console):
+        torch.manual_seed(settings.seed)
+        if settings.trainer.threads:
+            torch.set_num_threads(settings.trainer.threads)
+        self.settings = settings
+        utterances = _manifest(settings.data.train, "train")
+        self.dev = _manifest(settings.data.dev, "dev")
+        vocabulary = Vocabulary.build((u.text for u in utterances), settings.text)
+        acoustic = TorchAcousticModel(settings.features, settings.model, len(vocabulary))
+        remembered = RecognizerSettings(settings.features, settings.text, settings.model)
+        self.model = checkpoint.Model(acoustic, vocabulary, remembered)
+        self.train = self._trainable(utterances, console)
+        self.dataset = self._dataset()
+        if settings.features.cmvn == "stored":
+            _store_statistics(self.dataset, acoustic.front_end)
+        self.durations = [utterance.duration for utterance in self.train]
+        self.module = CTCTraining(acoustic, settings, self.train, len(self.batches(1)))
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        """The batches of an epoch: a function of the seed and the epoch alone."""
+        data = self.settings.data
+        shortest_first = epoch == 0 and data.sort_first_epoch
+        return make_batches(
+            self.durations,
+            data.batch_seconds,
+            seed=self.settings.seed,
+            epoch=epoch,
+            shortest_first=shortest_first,
+        )
+
+    def padded_seconds(self, batch: list[int]) -> float:
+        """Seconds of audio in a batch with its padding."""
+        return len(batch) * max(self.durations[index] for index in batch)
+
+    def loader(self, epoch: int) -> "DataLoader[Example]":
+        """The batches of an epoch, read."""
+        self.dataset.epoch = epoch
+        return DataLoader(
+            self.dataset,
+            batch_sampler=self.batches(epoch),
+            collate_fn=collate,
+            num_workers=self.settings.data.num_workers,
+        )
+
+    def _trainable(self, utterances: list[Utterance], console: Console) -> list[Utterance]:
+        settings = self.settings
+        kept, skipped = trainable(
+            utterances,
+            self.model.acoustic.front_end,
+            settings.model.subsampling,
+            self.model.vocabulary,
+            settings.text,
+            settings.augment.speed_max,
+        )
+        for utterance, reason in skipped:
+            say(console, f"left out: {utterance.name}: {reason}")
+        return kept
+
+    def _dataset(self) -> SpeechDataset:
+        settings = self.settings
+        return SpeechDataset(
+            self.train,
+            # A front end of its own: the network's may live on a GPU, and loading stays on the processor.
+            FrontEnd(settings.features).train(),
+            self.model.vocabulary,
+            settings.text,
+            augment=settings.augment,
+            seed=settings.seed,
+            cache_audio=settings.data.cache_audio,
+        )
+
+
+def say(console: Console, line: str) -> None:
+    """One line as it is: not wrapped, and brackets in a path are no markup."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _manifest(path: str | None, name: str) -> list[Utterance]:
+    if path is None:
+        raise ConfigError(
+            f"data.{name} is not set; give data.{name}=MANIFEST (asr data build and split make one)."
+        )
+    return read_manifest(path)
+
+
+def _store_statistics(dataset: SpeechDataset, front_end: FrontEnd, most: int = 500) -> None:
+    """Mean and deviation of each feature over up to ``most`` training utterances, before normalisation."""
+    step = max(1, len(dataset) // most)
+    frames = torch.cat([dataset[index].features for index in range(0, len(dataset), step)])
+    for module in (dataset.front_end, front_end):
+        module.mean.copy_(frames.mean(dim=0))
+        module.std.copy_(frames.std(dim=0).clamp(min=1e-5))

@@ -1,0 +1,87 @@
+"""Claim: `asr transcribe` on one 3-second file takes at most 1.5 s more than `python -c "import torch"`.
+
+Whole processes, interleaved. Cold is the first run after the page cache was asked to forget the environment's
+files (Linux, no privileges needed); warm is every later one.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+MOST_SECONDS_OVER_TORCH = 1.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="warm runs of each (%(default)s)")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when the stated time is missed")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        recording = write_recording(Path(folder) / "three-seconds.wav")
+        commands = {
+            "import torch": [sys.executable, "-c", "import torch"],
+            "asr transcribe": [sys.executable, "-m", "asr", "transcribe", str(recording), "-q"],
+        }
+        cold = {name: run_cold(command) for name, command in commands.items()}
+        warm = {name: statistics.median(times) for name, times in interleave(commands, args.rounds).items()}
+    print(f"{'whole process, seconds':24}{'cold':>8}{'warm':>8}")
+    for name in commands:
+        print(f"{name:24}{cold[name]:8.2f}{warm[name]:8.2f}")
+    over = {"cold": cold["asr transcribe"] - cold["import torch"]}
+    over["warm"] = warm["asr transcribe"] - warm["import torch"]
+    print(f"{'over torch':24}{over['cold']:8.2f}{over['warm']:8.2f}")
+    missed = [kind for kind, seconds in over.items() if seconds > MOST_SECONDS_OVER_TORCH]
+    rounded = {kind: round(seconds, 3) for kind, seconds in over.items()}
+    print(json.dumps({"benchmark": "startup", "seconds_over_torch": rounded, "missed": missed}))
+    if args.check and missed:
+        sys.exit(1)
+
+
+def write_recording(path: Path) -> Path:
+    time_axis = np.arange(3 * 16000) / 16000
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * time_axis) * np.sin(2 * np.pi * time_axis), 16000)
+    return path
+
+
+def run_cold(command: list[str]) -> float:
+    forget(Path(sysconfig.get_path("purelib")))
+    return run(command)
+
+
+def forget(folder: Path) -> None:
+    """Ask the kernel to drop a folder's pages; where it cannot be asked, cold is only the first run."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+
+
+def interleave(commands: dict[str, list[str]], rounds: int) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            times[name].append(run(command))
+    return times
+
+
+def run(command: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

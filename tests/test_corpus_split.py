@@ -1,0 +1,113 @@
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.corpus.split import KEYS, split
+from asr.errors import ManifestError
+from asr.manifest import Utterance
+
+NAMES = ("train", "dev", "test")
+
+
+def corpus(durations_by_speaker: dict[str, list[float]]) -> list[Utterance]:
+    return [
+        Utterance(f"/{speaker}/{index}.wav", duration, f"sentence {index}", speaker=speaker)
+        for speaker, durations in durations_by_speaker.items()
+        for index, duration in enumerate(durations)
+    ]
+
+
+def seconds(utterances: list[Utterance]) -> float:
+    return math.fsum(utterance.duration for utterance in utterances)
+
+
+TEN_SPEAKERS = corpus({f"s{number}": [2.0, 3.0, 5.0] for number in range(10)})
+
+CORPORA = st.lists(st.lists(st.floats(0.1, 20), min_size=1, max_size=4), min_size=3, max_size=15).map(
+    lambda groups: corpus({f"s{number}": durations for number, durations in enumerate(groups)})
+)
+
+
+@given(CORPORA, st.sampled_from(sorted(KEYS)), st.integers(0, 5), st.floats(0.05, 0.4), st.floats(0.05, 0.4))
+def test_every_utterance_is_in_one_split_and_no_group_is_divided(utterances, by, seed, dev, test):
+    if len({KEYS[by](utterance) for utterance in utterances}) < 3:
+        return
+    parts = split(utterances, by=by, dev=dev, test=test, seed=seed)
+    assert tuple(parts) == NAMES
+    assert all(parts.values())
+    assert sorted(one.name for part in parts.values() for one in part) == sorted(
+        one.name for one in utterances
+    )
+    keys = [{KEYS[by](utterance) for utterance in part} for part in parts.values()]
+    assert sum(map(len, keys)) == len(set.union(*keys))
+
+
+@given(CORPORA, st.integers(0, 5))
+def test_no_single_group_of_train_would_bring_test_nearer_to_its_fraction(utterances, seed):
+    parts = split(utterances, dev=0, test=0.3, seed=seed)
+    if len({one.speaker for one in parts["train"]}) == 1 or len({one.speaker for one in parts["test"]}) == 1:
+        return  # neither may be empty, whatever the fraction
+    missing = 0.3 * seconds(utterances) - seconds(parts["test"])
+    for speaker in {utterance.speaker for utterance in parts["train"]}:
+        group = seconds([utterance for utterance in utterances if utterance.speaker == speaker])
+        assert abs(missing - group) >= abs(missing) - 1e-9
+
+
+def test_equal_speakers_meet_the_fractions_exactly():
+    parts = split(TEN_SPEAKERS, dev=0.1, test=0.2)
+    assert {name: seconds(part) for name, part in parts.items()} == {"train": 70.0, "dev": 10.0, "test": 20.0}
+
+
+def test_the_seed_decides_and_the_order_of_the_manifest_does_not():
+    shuffled = random.Random(0).sample(TEN_SPEAKERS, len(TEN_SPEAKERS))
+    by_seed = [split(TEN_SPEAKERS, seed=seed) for seed in range(6)]
+    assert split(TEN_SPEAKERS, seed=3) == by_seed[3]
+    assert {one.name for one in split(shuffled, seed=3)["test"]} == {one.name for one in by_seed[3]["test"]}
+    assert len({parts["test"][0].speaker for parts in by_seed}) > 1
+
+
+def test_each_split_keeps_the_manifest_order():
+    for part in split(TEN_SPEAKERS, by="utterance", dev=0.3, test=0.3).values():
+        assert [TEN_SPEAKERS.index(one) for one in part] == sorted(TEN_SPEAKERS.index(one) for one in part)
+
+
+def test_sentences_are_the_same_whatever_their_case_and_punctuation():
+    utterances = [
+        Utterance(f"/{n}.wav", 1.0, text) for n, text in enumerate(["Yes.", "no", "yes", "No!", "so"])
+    ]
+    parts = split(utterances, by="sentence", dev=0.2, test=0.2)
+    sides = {one.text.lower().strip(".!"): name for name, part in parts.items() for one in part}
+    assert all(sides[one.text.lower().strip(".!")] == name for name, part in parts.items() for one in part)
+    assert all(parts.values())
+
+
+def test_groups_larger_than_the_fraction_still_leave_no_split_empty():
+    parts = split(corpus({"a": [50.0], "b": [20.0], "c": [30.0]}), dev=0.01, test=0.01)
+    assert {name: [one.speaker for one in part] for name, part in parts.items()} == {
+        "train": ["a"],
+        "dev": ["c"],
+        "test": ["b"],
+    }
+
+
+def test_a_fraction_of_zero_makes_no_split():
+    assert tuple(split(TEN_SPEAKERS, dev=0, test=0.2)) == ("train", "test")
+    assert tuple(split(TEN_SPEAKERS, dev=0, test=0)) == ("train",)
+
+
+@pytest.mark.parametrize(
+    ("utterances", "options", "reason"),
+    [
+        (corpus({"a": [1.0], "b": [1.0]}), {}, "2 speakers cannot fill 3 splits"),
+        ([Utterance("/a.wav", 1.0, "a")], {}, r"/a\.wav: no speaker is known.*--speaker-from"),
+        (TEN_SPEAKERS, {"dev": 0.5, "test": 0.5}, "leave some to train on"),
+        (TEN_SPEAKERS, {"dev": -0.1}, "leave some to train on"),
+        (TEN_SPEAKERS, {"dev": math.nan}, "leave some to train on"),
+    ],
+)
+def test_what_cannot_be_split_says_why(utterances, options, reason):
+    with pytest.raises(ManifestError, match=reason):
+        split(utterances, **options)

@@ -1,0 +1,44 @@
+"""The recipes as a user runs them, on the real corpora."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "recipes" / script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_yesno_reaches_its_stated_result(corpora: Path, tmp_path: Path) -> None:
+    folders = ["--output-dir", tmp_path / "data", "--run-dir", tmp_path / "runs"]
+    done = run("yesno/run.py", "--corpus-dir", corpora / "yesno", *folders)
+    assert done.returncode == 0, done.stderr
+    assert "0/240" in done.stdout
+
+
+def test_a_missed_result_fails_the_recipe(corpora: Path, tmp_path: Path) -> None:
+    folders = ["--output-dir", tmp_path / "data", "--run-dir", tmp_path / "runs"]
+    done = run("yesno/run.py", "--corpus-dir", corpora / "yesno", *folders, "trainer.max_epochs=1")
+    assert done.returncode == 1
+    assert "is stated" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["yesno/run.py", "fsdd/run.py"])
+def test_a_wrong_folder_is_one_sentence(script: str, tmp_path: Path) -> None:
+    done = run(script, "--corpus-dir", tmp_path / "absent", "--output-dir", tmp_path / "data")
+    assert done.returncode == 1
+    assert "absent" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_transcribes_every_sample() -> None:
+    done = run("demo/run.py")
+    assert done.returncode == 0, done.stderr
+    assert "12 recordings through digits-en" in done.stdout
+    assert "%WER" in done.stdout
+    assert "95 % interval" in done.stdout
