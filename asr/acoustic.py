@@ -1,7 +1,6 @@
 """The front end and the network joined: waveforms in, log_probs out, on any device, alone or in batches."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -38,22 +37,13 @@ class TorchAcousticModel(nn.Module):
         try:
             with torch.inference_mode():
                 # Features clip by clip: on long clips that is faster than one padded batch.
-                features = [self.features(values) for values in inputs]
+                features = [self.front_end.extract(values) for values in inputs]
                 lengths = torch.tensor([len(frames) for frames in features], device=features[0].device)
                 log_probs, out_lengths = self.network(pad_sequence(features, batch_first=True), lengths)
         finally:
             self.train(was_training)
         ends = out_lengths.tolist()
         return [scores[:end] for scores, end in zip(log_probs.cpu().numpy(), ends, strict=True)]
-
-    def features(self, values: NDArray[Any]) -> Tensor:
-        """What the network sees of one waveform or of one array of static features: ``(time, feature)``."""
-        tensor = torch.from_numpy(values).to(self.front_end.window.device).unsqueeze(0)
-        length = torch.tensor([tensor.shape[1]], device=tensor.device)
-        if values.ndim == 2:
-            return self.front_end.finish(tensor, length)[0]
-        features: Tensor = self.front_end(tensor, length)[0][0]
-        return features
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -33,6 +33,10 @@ class AugmentSettings:
     snr_max: float = 40.0
     band_probability: float = 0.0
     """Share of the utterances that sound as through another microphone: a random gentle filter."""
+    reverb_probability: float = 0.0
+    """Share of the utterances that sound as in a room."""
+    reverb_max: float = 0.5
+    """Seconds in which the room's echo falls by 60 dB, at most."""
     time_masks: int = 0
     """SpecAugment (Park et al. 2019): stretches of frames set to zero."""
     time_mask_frames: int = 20
@@ -57,17 +61,19 @@ class AugmentSettings:
         return (
             (self.speed_min, self.speed_max) != (1.0, 1.0)
             or (self.gain_min, self.gain_max) != (0.0, 0.0)
-            or max(self.noise_probability, self.band_probability) > 0
+            or max(self.noise_probability, self.band_probability, self.reverb_probability) > 0
         )
 
 
 def augment_waveform(
     waveform: Waveform, sample_rate: int, settings: AugmentSettings, rng: np.random.Generator
 ) -> Waveform:
-    """One random variant of a waveform ``(num_samples,)``: speed, then microphone, noise and level."""
+    """One random variant of a waveform ``(num_samples,)``: speed, room, microphone, noise, level."""
     factor = rng.uniform(settings.speed_min, settings.speed_max)
     if factor != 1.0:
         waveform = change_speed(waveform, factor)
+    if rng.random() < settings.reverb_probability:
+        waveform = reverberate(waveform, sample_rate, rng.uniform(0.05, settings.reverb_max), rng)
     if rng.random() < settings.band_probability:
         waveform = color(waveform, sample_rate, rng)
     if rng.random() < settings.noise_probability:
@@ -108,6 +114,20 @@ def colored_noise(num_samples: int, rng: np.random.Generator) -> Waveform:
     frequency[0] = np.inf  # no DC
     shaped = np.fft.irfft(spectrum * frequency ** (-rng.uniform(0, 2) / 2), num_samples)
     return shaped.astype(np.float32)
+
+
+def reverberate(
+    waveform: Waveform, sample_rate: int, decay_seconds: float, rng: np.random.Generator
+) -> Waveform:
+    """A room: noise that decays by 60 dB in ``decay_seconds`` behind the direct sound (Polack 1988); same length."""
+    time = np.arange(1, round(decay_seconds * sample_rate) + 1) / sample_rate
+    echo = rng.standard_normal(len(time)) * 10 ** (-3 * time / decay_seconds)
+    # Direct sound over echo, in energy: from across the room to near the microphone.
+    echo *= 10 ** (-rng.uniform(0, 15) / 20) / np.sqrt(np.sum(echo**2))
+    size = len(waveform) + len(echo)
+    response = np.fft.rfft(np.concatenate([[1.0], echo]), size)
+    wet = np.fft.irfft(np.fft.rfft(waveform, size) * response, size)[: len(waveform)]
+    return wet.astype(np.float32)
 
 
 def color(waveform: Waveform, sample_rate: int, rng: np.random.Generator) -> Waveform:

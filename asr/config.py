@@ -14,6 +14,7 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -68,19 +69,35 @@ def _check(override: str) -> str:
     if key not in setting_keys():
         raise ConfigError(f"{key} is no setting{nearest(key, [*setting_keys(), *groups()])}")
     # ++ sets a key whether or not a file has spelt it out.
-    return f"++{key}={value}"
+    return f"++{key}={_quoted(value) if _is_text(_kinds()[key], value) else value}"
+
+
+def _is_text(kind: Any, value: str) -> bool:
+    return kind is str or (kind == str | None and value != "null")
+
+
+def _quoted(value: str) -> str:
+    """Text as it is: Hydra's grammar allows a path no bracket, comma, apostrophe or letter beyond ASCII."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value
+    return QuotedString(value, Quote.single).with_quotes()
+
+
+def setting_keys() -> tuple[str, ...]:
+    """Every setting by its dotted name."""
+    return tuple(_kinds())
 
 
 @functools.cache
-def setting_keys() -> tuple[str, ...]:
-    """Every setting by its dotted name."""
-    return tuple(_keys(Settings, ""))
+def _kinds() -> dict[str, Any]:
+    return dict(_walk(Settings, ""))
 
 
-def _keys(cls: type, prefix: str) -> typing.Iterator[str]:
+def _walk(cls: type, prefix: str) -> typing.Iterator[tuple[str, Any]]:
     kinds = typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
-        if dataclasses.is_dataclass(kinds[field.name]):
-            yield from _keys(kinds[field.name], f"{prefix}{field.name}.")
+        kind = kinds[field.name]
+        if dataclasses.is_dataclass(kind):
+            yield from _walk(typing.cast(type, kind), f"{prefix}{field.name}.")
         else:
-            yield f"{prefix}{field.name}"
+            yield f"{prefix}{field.name}", kind

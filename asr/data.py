@@ -84,11 +84,23 @@ class SpeechDataset(Dataset[Example]):
         Raises:
             AudioError: its audio cannot be read.
         """
+        return Example(self._features(index), self.targets[index], index)
+
+    def statistics(self, most: int = 500) -> tuple[Tensor, Tensor]:
+        """Mean and deviation ``(feature,)`` before normalisation, over up to ``most`` utterances."""
+        step = max(1, len(self) // most)
+        frames = torch.cat([self._features(index, normalize=False) for index in range(0, len(self), step)])
+        return frames.mean(dim=0), frames.std(dim=0).clamp(min=1e-5)
+
+    def _features(self, index: int, *, normalize: bool = True) -> Tensor:
         values = self._load(index)
+        rng = np.random.default_rng([self.seed, self.epoch, index])
         if values.ndim == 1 and self.augment.changes_waveforms:
-            rng = np.random.default_rng([self.seed, self.epoch, index])
             values = augment_waveform(values, self.front_end.settings.sample_rate, self.augment, rng)
-        return Example(_features(self.front_end, values), self.targets[index], index)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            # Dither draws from torch's own generator.
+            torch.default_generator.manual_seed(int(rng.integers(2**63)))
+            return self.front_end.extract(values, normalize=normalize)
 
     def _load(self, index: int) -> NDArray[np.float32]:
         if self._cache is not None and index in self._cache:
@@ -98,14 +110,6 @@ class SpeechDataset(Dataset[Example]):
         if self._cache is not None:
             self._cache[index] = values
         return values
-
-
-def _features(front_end: FrontEnd, values: NDArray[np.float32]) -> Tensor:
-    tensor = torch.from_numpy(values).unsqueeze(0)
-    length = torch.tensor([tensor.shape[1]])
-    with torch.inference_mode():
-        features = front_end.finish(tensor, length) if values.ndim == 2 else front_end(tensor, length)[0]
-    return features[0].clone()
 
 
 def collate(examples: Sequence[Example]) -> Batch:
@@ -120,9 +124,17 @@ def collate(examples: Sequence[Example]) -> Batch:
 
 
 def make_batches(
-    durations: Sequence[float], budget: float, *, seed: int, epoch: int, shortest_first: bool = False
+    durations: Sequence[float],
+    budget: float,
+    most: int = 1_000_000,
+    *,
+    seed: int,
+    epoch: int,
+    shortest_first: bool = False,
 ) -> list[list[int]]:
-    """Indices in batches of at most ``budget`` padded seconds (one utterance at least), alike in length.
+    """Indices in batches of at most ``budget`` padded seconds and ``most`` utterances, alike in length.
+
+    An utterance longer than the budget is a batch of its own.
 
     Each epoch jitters the lengths before it sorts by them, so that neighbours change, and shuffles the
     batches; ``shortest_first`` does neither.
@@ -130,20 +142,20 @@ def make_batches(
     rng = np.random.default_rng([seed, epoch])
     keys = np.asarray(durations, float)
     if not shortest_first:
-        keys = keys * rng.uniform(0.95, 1.05, len(keys))
-    batches = _fill(np.argsort(keys, kind="stable").tolist(), durations, budget)
+        keys = keys * rng.uniform(0.96, 1.04, len(keys))
+    batches = _fill(np.argsort(keys, kind="stable").tolist(), durations, budget, most)
     if not shortest_first:
         rng.shuffle(batches)
     return batches
 
 
-def _fill(order: Sequence[int], durations: Sequence[float], budget: float) -> list[list[int]]:
+def _fill(order: Sequence[int], durations: Sequence[float], budget: float, most: int) -> list[list[int]]:
     batches: list[list[int]] = []
     batch: list[int] = []
     longest = 0.0
     for index in order:
         longest = max(longest, durations[index])
-        if batch and longest * (len(batch) + 1) > budget:
+        if batch and (longest * (len(batch) + 1) > budget or len(batch) == most):
             batches.append(batch)
             batch, longest = [], durations[index]
         batch.append(index)

@@ -59,6 +59,8 @@ class FeatureSettings:
     """Frames on each side of the regression."""
     cmvn: str = "none"
     """none; utterance: zero mean, unit variance over each; stored: by statistics of the training set."""
+    cmvn_prior: float = 0.0
+    """Frames of the training set that each utterance's own statistics are mixed with; for short utterances."""
 
     def __post_init__(self) -> None:
         for key, allowed in _ALLOWED.items():
@@ -79,6 +81,11 @@ class FeatureSettings:
     def highest_frequency(self) -> float:
         """Hz: ``f_max``, or half the sample rate."""
         return self.sample_rate / 2 if self.f_max is None else self.f_max
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether the training set's mean and deviation are part of the model."""
+        return self.cmvn == "stored" or (self.cmvn == "utterance" and self.cmvn_prior > 0)
 
     @property
     def num_static(self) -> int:
@@ -121,6 +128,6 @@ _ALLOWED: dict[str, tuple[Any, ...]] = {
 
 _LEAST: dict[str, float] = {
     **dict.fromkeys(("sample_rate", "hop_length", "num_mels", "num_coefficients", "delta_window"), 1),
-    **dict.fromkeys(("preemphasis", "dither", "top_db", "lifter"), 0),
+    **dict.fromkeys(("preemphasis", "dither", "top_db", "lifter", "cmvn_prior"), 0),
     **dict.fromkeys(("scale", "log_floor"), 1e-30),
 }

@@ -11,7 +11,9 @@ Davis and Mermelstein 1980 (MFCC); Furui 1986 (deltas).
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from asr.feature_settings import FeatureSettings
@@ -32,7 +34,7 @@ class FrontEnd(nn.Module):
         self.register_buffer("window", _window(settings), persistent=False)
         self.register_buffer("mel", _mel_filters(settings), persistent=False)
         self.register_buffer("dct", _dct(settings), persistent=False)
-        if settings.cmvn == "stored":
+        if settings.needs_statistics:
             self.register_buffer("mean", torch.zeros(settings.num_features))
             self.register_buffer("std", torch.ones(settings.num_features))
 
@@ -46,6 +48,14 @@ class FrontEnd(nn.Module):
         """``(batch, num_samples)`` in [-1, 1] to ``(batch, time, feature)``, both with their lengths."""
         static, frame_lengths = self.static(waveforms, lengths)
         return self.finish(static, frame_lengths), frame_lengths
+
+    def extract(self, values: NDArray[np.float32], *, normalize: bool = True) -> Tensor:
+        """``(time, feature)`` of one waveform ``(num_samples,)`` or of its static ``(num_frames, num_static)``."""
+        tensor = torch.from_numpy(values).to(self.window.device).unsqueeze(0)
+        lengths = torch.tensor([tensor.shape[1]], device=tensor.device)
+        static, lengths = (tensor, lengths) if values.ndim == 2 else self.static(tensor, lengths)
+        finish = self.finish if normalize else self.with_deltas
+        return finish(static, lengths)[0]
 
     def static(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What deltas and normalisation start from, ``(batch, time, num_static)``, and its lengths."""
@@ -63,10 +73,14 @@ class FrontEnd(nn.Module):
 
     def finish(self, static: Tensor, lengths: Tensor) -> Tensor:
         """Append deltas and normalise; where precomputed features enter. Padding comes out as zeros."""
+        return self._normalize(self.with_deltas(static, lengths), lengths)
+
+    def with_deltas(self, static: Tensor, lengths: Tensor) -> Tensor:
+        """``(batch, time, num_features)``, not yet normalised."""
         columns = [static]
         for _ in range(self.settings.delta_order):
             columns.append(_deltas(columns[-1], lengths, self.settings.delta_window))
-        return self._normalize(torch.cat(columns, dim=-1), lengths)
+        return torch.cat(columns, dim=-1)
 
     def _signal(self, waveforms: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
         """Scaled, emphasised and padded so that exactly ``num_frames`` frames fit."""
@@ -109,12 +123,23 @@ class FrontEnd(nn.Module):
         if self.settings.cmvn == "stored":
             features = (features - self.mean) / self.std
         elif self.settings.cmvn == "utterance":
-            count = lengths.view(-1, 1, 1)
-            features = features - (features * mask).sum(dim=1, keepdim=True) / count
-            variance = (features.square() * mask).sum(dim=1, keepdim=True) / count
+            mean, variance = self._utterance_statistics(features, lengths, mask)
             # One frame, or digital silence, has no variance: it becomes zeros, not blown-up rounding errors.
-            features = features / variance.clamp(min=1e-6).sqrt()
+            features = (features - mean) / variance.clamp(min=1e-6).sqrt()
         return features * mask
+
+    def _utterance_statistics(self, features: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each utterance, as if ``cmvn_prior`` average frames had been heard before it."""
+        count, prior = lengths.view(-1, 1, 1), self.settings.cmvn_prior
+        mean = (features * mask).sum(dim=1, keepdim=True) / count
+        variance = ((features - mean).square() * mask).sum(dim=1, keepdim=True) / count
+        if not prior:
+            return mean, variance
+        own = count / (count + prior)
+        mixed = own * mean + (1 - own) * self.mean
+        # Within both parts, and between their means.
+        within = own * variance + (1 - own) * self.std.square()
+        return mixed, within + own * (1 - own) * (mean - self.mean).square()
 
 
 def _inside(lengths: Tensor, like: Tensor) -> Tensor:

@@ -38,6 +38,8 @@ class DataSettings:
     """Manifest that is looked at once, after training."""
     batch_seconds: float = 160.0
     """Seconds of audio a batch, its padding included."""
+    batch_utterances: int = 64
+    """Utterances a batch at most: short ones would else come by the hundred and take few steps."""
     sort_first_epoch: bool = True
     """Short utterances first in the first epoch: CTC finds its alignments sooner."""
     num_workers: int = 0
@@ -46,8 +48,10 @@ class DataSettings:
     """Keep decoded audio in memory (115 MB an hour at 16 kHz)."""
 
     def __post_init__(self) -> None:
-        if self.batch_seconds <= 0 or self.num_workers < 0:
-            raise ConfigError("data.batch_seconds must be positive, and data.num_workers not negative.")
+        if self.batch_seconds <= 0 or self.batch_utterances < 1 or self.num_workers < 0:
+            raise ConfigError(
+                "data: batch_seconds and batch_utterances must be positive, num_workers not negative."
+            )
 
 
 @dataclass(frozen=True)

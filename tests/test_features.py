@@ -225,16 +225,26 @@ class TestNormalization:
         torch.testing.assert_close(alone(front_end, waveform), (plain - 3.0) / 2.0)
         assert set(front_end.state_dict()) == {"mean", "std"}
 
+    def test_prior_frames_are_as_if_heard_before_the_utterance(self):
+        plain = alone(FrontEnd(preset("mfcc_kaldi")), tones(0.5))
+        heard_before = torch.randn(40, 13) * 2 + 5
+        front_end = FrontEnd(preset("mfcc_kaldi", cmvn="utterance", cmvn_prior=40.0))
+        front_end.mean.copy_(heard_before.mean(0))
+        front_end.std.copy_(heard_before.std(0, unbiased=False))
+        everything = torch.cat([heard_before, plain])
+        expected = (plain - everything.mean(0)) / everything.std(0, unbiased=False)
+        torch.testing.assert_close(alone(front_end, tones(0.5)), expected, rtol=1e-4, atol=1e-4)
+
     @pytest.mark.parametrize("name", NAMES)
     def test_nothing_that_settings_determine_is_saved(self, name):
         assert not FrontEnd(preset(name)).state_dict()
 
 
-@pytest.mark.parametrize("cmvn", ["none", "utterance", "stored"])
+@pytest.mark.parametrize(("cmvn", "prior"), [("none", 0), ("utterance", 0), ("utterance", 50), ("stored", 0)])
 @pytest.mark.parametrize("delta_order", [0, 2])
 @pytest.mark.parametrize("name", NAMES)
-def test_padding_and_batch_mates_change_nothing(name, delta_order, cmvn):
-    front_end = FrontEnd(preset(name, delta_order=delta_order, cmvn=cmvn))
+def test_padding_and_batch_mates_change_nothing(name, delta_order, cmvn, prior):
+    front_end = FrontEnd(preset(name, delta_order=delta_order, cmvn=cmvn, cmvn_prior=prior))
     # Over fewer frames, nearly alike, the division by their deviation would magnify float32's own rounding.
     waveforms = [tones(1.3), tones(0.1), 0.01 * tones(2.0), np.zeros(5000, np.float32), tones(0.777)]
     together, lengths = features(front_end, *waveforms)

@@ -65,7 +65,7 @@ class CTCTraining(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Scale a large gradient down; one that is not finite would poison all weights and is dropped."""
+        """Scale a large gradient down; one that is not finite would poison all weights: dropped."""
         norm = nn.utils.clip_grad_norm_(self.parameters(), self.settings.trainer.clip_norm or math.inf)
         if norm.isfinite():
             self._mean_over_epoch("gradient_norm", norm, 1)

@@ -31,8 +31,8 @@ class Parts:
         self.model = checkpoint.Model(acoustic, vocabulary, remembered)
         self.train = self._trainable(utterances, console)
         self.dataset = self._dataset()
-        if settings.features.cmvn == "stored":
-            _store_statistics(self.dataset, acoustic.front_end)
+        if settings.features.needs_statistics:
+            self._store_statistics()
         self.durations = [utterance.duration for utterance in self.train]
         self.module = CTCTraining(acoustic, settings, self.train, len(self.batches(1)))
 
@@ -43,6 +43,7 @@ class Parts:
         return make_batches(
             self.durations,
             data.batch_seconds,
+            data.batch_utterances,
             seed=self.settings.seed,
             epoch=epoch,
             shortest_first=shortest_first,
@@ -76,6 +77,12 @@ class Parts:
             say(console, f"left out: {utterance.name}: {reason}")
         return kept
 
+    def _store_statistics(self) -> None:
+        mean, std = self.dataset.statistics()
+        for front_end in (self.dataset.front_end, self.model.acoustic.front_end):
+            front_end.mean.copy_(mean)
+            front_end.std.copy_(std)
+
     def _dataset(self) -> SpeechDataset:
         settings = self.settings
         return SpeechDataset(
@@ -101,12 +108,3 @@ def _manifest(path: str | None, name: str) -> list[Utterance]:
             f"data.{name} is not set; give data.{name}=MANIFEST (asr data build and split make one)."
         )
     return read_manifest(path)
-
-
-def _store_statistics(dataset: SpeechDataset, front_end: FrontEnd, most: int = 500) -> None:
-    """Mean and deviation of each feature over up to ``most`` training utterances, before normalisation."""
-    step = max(1, len(dataset) // most)
-    frames = torch.cat([dataset[index].features for index in range(0, len(dataset), step)])
-    for module in (dataset.front_end, front_end):
-        module.mean.copy_(frames.mean(dim=0))
-        module.std.copy_(frames.std(dim=0).clamp(min=1e-5))
