@@ -160,7 +160,7 @@ def test_workers_and_the_cache_change_no_result(settings, tmp_path):
     assert weights(asked) == weights(other)
 
 
-def test_precomputed_features_and_stored_statistics_train_too(settings):
+def test_statistics_of_the_training_set_are_stored_with_the_model(settings):
     asked = settings(
         features=dataclasses.replace(FEATURES, cmvn="stored", delta_order=1), trainer={"max_epochs": 2}
     )
@@ -281,7 +281,7 @@ def wait_for(process: subprocess.Popen, pattern: str) -> str:
 
 
 def test_a_killed_process_goes_on_to_the_same_weights(settings, tmp_path):
-    asked = settings(augment=AUGMENT, trainer={"max_epochs": 40})
+    asked = settings(augment=AUGMENT, trainer={"max_epochs": 15})
     whole = dataclasses.replace(asked, run_dir=str(tmp_path / "whole"))
     train(whole)
     process = start(asked, tmp_path)
@@ -290,7 +290,7 @@ def test_a_killed_process_goes_on_to_the_same_weights(settings, tmp_path):
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert 0 < len(rows(asked)) < 40
+    assert 0 < len(rows(asked)) < 15
     assert asr.load(asked.run_dir, device="cpu")
     train(asked)
     assert weights(asked) == weights(whole)
@@ -323,7 +323,7 @@ def interrupt_at(monkeypatch, step: int) -> None:
     monkeypatch.setattr(CTCTraining, "training_step", training_step)
 
 
-@pytest.mark.parametrize("step", [1, 9])
+@pytest.mark.parametrize("step", [1, 7, 9])
 def test_an_interrupted_run_ends_as_one_that_was_not(settings, tmp_path, monkeypatch, step):
     asked = settings(augment=AUGMENT)
     whole = dataclasses.replace(asked, run_dir=str(tmp_path / "whole"))
@@ -334,7 +334,8 @@ def test_an_interrupted_run_ends_as_one_that_was_not(settings, tmp_path, monkeyp
         result, printed = train(asked)
     assert result.interrupted
     assert signal.getsignal(signal.SIGINT) == handler
-    assert "cut short" in printed
+    # Five steps make an epoch, and one that was whole when the signal came counts.
+    assert ("cut short" in printed) == (step != 9)
     assert asr.load(result.model_dir, device="cpu")
     result, _ = train(asked)
     assert not result.interrupted
@@ -416,7 +417,7 @@ def test_what_is_left_out_is_named(settings, corpus, tmp_path):
     asked = settings(data={"train": str(tmp_path / "m.jsonl")}, trainer={"max_epochs": 1})
     _, printed = train(asked)
     assert f"left out: {good[0].audio_filepath}: its text is empty\n" in printed
-    assert f"left out: {long_path}: its text needs 17 frames and the model has 5;" in printed
+    assert f"left out: {long_path}: its text needs 17 frames and the model has 4;" in printed
     assert "6 utterances" in printed
 
 

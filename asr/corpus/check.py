@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from asr.corpus.leaks import find_duplicates, find_shared
 from asr.corpus.listen import TOLERANCE, Fault, Heard, listen
-from asr.features import FeatureSettings
+from asr.feature_settings import FeatureSettings
 from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary, normalize
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from asr import audio, feature_files
 from asr.errors import AudioError
-from asr.features import FeatureSettings
+from asr.feature_settings import FeatureSettings
 from asr.manifest import Utterance
 
 _SAMPLE_RATE = 8000

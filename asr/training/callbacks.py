@@ -21,6 +21,7 @@ from asr.recognizer import Recognizer
 from asr.training.card import model_card
 from asr.training.module import CTCTraining
 
+_CARRIED = ("best", "best_epoch", "improved_epoch", "history")
 BEST, LAST, STATE, METRICS = "best", "last", "last.ckpt", "metrics.csv"
 
 
@@ -41,6 +42,9 @@ class DevScorer(Callback):
         self.best: tuple[float, float] = (float("inf"), float("inf"))
         """Dev WER and, where that ties, CER."""
         self.best_epoch = 0
+        """Whose weights are in ``best/``."""
+        self.improved_epoch = 0
+        """The last one that was truly better, for plateau and early stop."""
         self.history: list[dict[str, float]] = []
         """What ``metrics.csv`` holds, a row an epoch."""
         self.started = 0.0
@@ -74,17 +78,21 @@ class DevScorer(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The best so far and the history, for a resumed run."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "history": self.history}
+        return {name: getattr(self, name) for name in _CARRIED}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it back."""
-        self.best, self.best_epoch = tuple(state_dict["best"]), state_dict["best_epoch"]
-        self.history = state_dict["history"]
+        for name in _CARRIED:
+            setattr(self, name, state_dict[name])
+        self.best = (self.best[0], self.best[1])  # a tuple again
 
     def _keep_best(self, evaluation: Evaluation, epoch: int, card: str) -> bool:
         score = (evaluation.words.rate, evaluation.characters.rate)
-        if score >= self.best:
+        if score > self.best:
             return False
+        if score < self.best:
+            self.improved_epoch = epoch
+        # A tie goes to the later epoch: on a small dev set many tie, and the later one has heard more.
         self.best, self.best_epoch = score, epoch
         checkpoint.save(self.run_dir / BEST, self.model, card)
         return True
@@ -105,13 +113,13 @@ class DevScorer(Callback):
 
     def _adapt(self, trainer: lightning.Trainer, module: CTCTraining, epoch: int) -> None:
         settings = module.settings.trainer
-        stalled = epoch - self.best_epoch
+        stalled = epoch - self.improved_epoch
         if settings.schedule == "plateau" and stalled and stalled % settings.plateau_patience == 0:
             module.plateau_scale /= 2
         self._stop_early(trainer, module, epoch)
 
     def _stop_early(self, trainer: lightning.Trainer, module: CTCTraining, epoch: int) -> None:
-        stalled = epoch - self.best_epoch
+        stalled = epoch - self.improved_epoch
         if 0 < module.settings.trainer.patience <= stalled:
             self.tell(f"No better dev WER for {stalled} epochs: stopping early.")
             trainer.should_stop = True
