@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from asr.decoding import BeamDecoder, BeamSettings
     from asr.errors import (
         AsrError,
         AudioError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from asr.types import Hypothesis, Transcript, Word
 
 _HOMES = {
+    "asr.decoding": ("BeamDecoder", "BeamSettings"),
     "asr.errors": (
         "AsrError",
         "AudioError",
@@ -49,6 +51,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AsrError",
     "AudioError",
+    "BeamDecoder",
+    "BeamSettings",
     "CheckpointError",
     "ConfigError",
     "DecoderError",

@@ -1,5 +1,6 @@
 """Utterances to batches: audio, features and targets of one; length buckets and padding for many."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from asr.features import FrontEnd
 from asr.inputs import load_input
 from asr.manifest import Utterance
 from asr.models import output_lengths
-from asr.text import TextSettings, Vocabulary
+from asr.text import TextSettings, Vocabulary, normalize
 
 
 class Example(NamedTuple):
@@ -162,6 +163,30 @@ def _fill(order: Sequence[int], durations: Sequence[float], budget: float, most:
     return [*batches, batch] if batch else batches
 
 
+def count_unknown(
+    utterances: Sequence[Utterance], vocabulary: Vocabulary, text: TextSettings
+) -> Counter[str]:
+    """How often each character without a symbol occurs, where the settings let it be skipped or replaced.
+
+    Raises:
+        VocabularyError: the settings do not; the utterance and the character are named.
+    """
+    counts: Counter[str] = Counter()
+    for utterance in utterances:
+        _encode(utterance, vocabulary, text)
+        counts.update(
+            character for character in normalize(utterance.text, text) if character not in vocabulary
+        )
+    return counts
+
+
+def _encode(utterance: Utterance, vocabulary: Vocabulary, text: TextSettings) -> list[int]:
+    try:
+        return vocabulary.encode(utterance.text, text)
+    except VocabularyError as error:
+        raise VocabularyError(f"{utterance.name}: {error}") from None
+
+
 def trainable(
     utterances: Sequence[Utterance],
     front_end: FrontEnd,
@@ -179,10 +204,7 @@ def trainable(
     """
     kept, skipped = [], []
     for utterance in utterances:
-        try:
-            labels = vocabulary.encode(utterance.text, text)
-        except VocabularyError as error:
-            raise VocabularyError(f"{utterance.name}: {error}") from None
+        labels = _encode(utterance, vocabulary, text)
         num_samples = int(utterance.duration / shortening * front_end.settings.sample_rate)
         num_frames = output_lengths(front_end.settings.num_frames(num_samples), stride)
         reason = _why_not(labels, num_frames)

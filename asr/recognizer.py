@@ -124,7 +124,9 @@ class Recognizer:
         return len(log_probs) * self.acoustic.frame_seconds
 
 
-def load(model: str | os.PathLike[str], *, device: str = "auto") -> Recognizer:
+def load(
+    model: str | os.PathLike[str], *, device: str = "auto", decoder: Decoder = decode_greedy
+) -> Recognizer:
     """The recognizer of a bundled name (``digits-en``), a model directory, or a training's run directory.
 
     Raises:
@@ -134,4 +136,4 @@ def load(model: str | os.PathLike[str], *, device: str = "auto") -> Recognizer:
     from asr.acoustic import pick_device
 
     loaded = checkpoint.load(model)
-    return Recognizer(loaded.acoustic.to(pick_device(device)), loaded.vocabulary, loaded.text)
+    return Recognizer(loaded.acoustic.to(pick_device(device)), loaded.vocabulary, loaded.text, decoder)

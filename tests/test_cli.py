@@ -12,7 +12,7 @@ import asr
 from asr.manifest import Utterance, write_manifest
 
 SAMPLES = Path(__file__).parent.parent / "recipes" / "demo" / "samples" / "samples.jsonl"
-COMMANDS = ("transcribe", "train", "evaluate", "models", "doctor", "data")
+COMMANDS = ("transcribe", "train", "evaluate", "models", "doctor", "data", "lm")
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -25,7 +25,7 @@ def test_help_has_examples(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
     assert "asr" in done.stdout
-    assert "Example" in done.stdout or command in ("doctor", "data")
+    assert "Example" in done.stdout or command in ("doctor", "data", "lm")
 
 
 def test_version_and_top_level_help() -> None:

@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader
 from toys import FEATURES, RATE, VOCABULARY, random_texts, write_corpus
 
 from asr.augment import AugmentSettings
-from asr.data import Example, SpeechDataset, collate, frames_needed, make_batches, trainable
+from asr.data import Example, SpeechDataset, collate, count_unknown, frames_needed, make_batches, trainable
 from asr.errors import AudioError, ManifestError, VocabularyError
 from asr.features import FrontEnd
 from asr.inputs import load_input
 from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.text import TextSettings
+from asr.text import TextSettings, Vocabulary
 
 AUGMENT = AugmentSettings(
     speed_min=0.9, speed_max=1.1, gain_min=-10, noise_probability=0.5, band_probability=0.5
@@ -255,3 +255,13 @@ def test_nothing_left_is_an_error_that_names_the_first():
 def test_a_text_outside_the_vocabulary_names_its_utterance():
     with pytest.raises(VocabularyError, match=r"/clips/xyz.wav: .*'x'"):
         why_skipped([clip("a"), clip("xyz")])
+
+
+def test_unknown_characters_are_an_error_that_names_them_or_are_counted():
+    vocabulary = Vocabulary.build(["ab ba"])
+    utterances = [Utterance("/one.wav", 1.0, "ab"), Utterance("/two.wav", 1.0, "abbé é")]
+    with pytest.raises(
+        VocabularyError, match=r"/two\.wav: .*'é' \(U\+00E9 LATIN SMALL LETTER E WITH ACUTE\)"
+    ):
+        count_unknown(utterances, vocabulary, TextSettings())
+    assert count_unknown(utterances, vocabulary, TextSettings(unknown="skip")) == {"é": 2}

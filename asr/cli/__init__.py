@@ -15,7 +15,7 @@ from asr.errors import AsrError
 
 def build_app() -> typer.Typer:
     """The whole command tree."""
-    from asr.cli import data
+    from asr.cli import data, lm
     from asr.cli.doctor import doctor
     from asr.cli.evaluate import evaluate
     from asr.cli.models import models
@@ -35,6 +35,7 @@ def build_app() -> typer.Typer:
     for command in (transcribe, train, evaluate, models, doctor):
         app.command()(command)
     app.add_typer(data.app(), name="data")
+    app.add_typer(lm.app(), name="lm")
     return app
 
 

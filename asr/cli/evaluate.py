@@ -6,9 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asr.cli.console import complain, say
+from asr.cli.decoder import (
+    AlphaOption,
+    BetaOption,
+    DecoderName,
+    DecoderOption,
+    LexiconOption,
+    ModelOption,
+    WidthOption,
+    make_decoder,
+)
 
 if TYPE_CHECKING:
     from asr.evaluation import Evaluation
+    from asr.recognizer import Decoder
 
 
 def evaluate(
@@ -18,6 +29,12 @@ def evaluate(
         Path | None,
         typer.Option("--report", "-o", help="Also write FILE.html: every utterance, worst first, aligned."),
     ] = None,
+    decoder: DecoderOption = DecoderName.greedy,
+    beam_width: WidthOption = None,
+    lm: ModelOption = None,
+    lm_alpha: AlphaOption = None,
+    lm_beta: BetaOption = None,
+    lexicon: LexiconOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Utterances at a time.")] = 8,
 ) -> None:
@@ -34,7 +51,8 @@ def evaluate(
     """
     from asr.evaluation import summary
 
-    evaluation = _evaluate(manifest, model, device, batch_size)
+    chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, lexicon)
+    evaluation = _evaluate(manifest, model, chosen, device, batch_size)
     print(summary(evaluation))
     for scored in evaluation.failures:
         complain(scored.failure or "")
@@ -48,7 +66,7 @@ def evaluate(
     raise typer.Exit(1 if evaluation.failures else 0)
 
 
-def _evaluate(manifest: Path, model: str, device: str, batch_size: int) -> "Evaluation":
+def _evaluate(manifest: Path, model: str, decoder: "Decoder", device: str, batch_size: int) -> "Evaluation":
     import rich.progress
     from rich.console import Console
 
@@ -57,7 +75,7 @@ def _evaluate(manifest: Path, model: str, device: str, batch_size: int) -> "Eval
     from asr.recognizer import load
 
     utterances = read_manifest(manifest)
-    recognizer = load(model, device=device)
+    recognizer = load(model, device=device, decoder=decoder)
     with rich.progress.Progress(
         *rich.progress.Progress.get_default_columns(), console=Console(stderr=True), transient=True
     ) as progress:

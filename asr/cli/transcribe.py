@@ -11,6 +11,16 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from asr.cli.console import complain, say
+from asr.cli.decoder import (
+    AlphaOption,
+    BetaOption,
+    DecoderName,
+    DecoderOption,
+    LexiconOption,
+    ModelOption,
+    WidthOption,
+    make_decoder,
+)
 
 if TYPE_CHECKING:
     from asr.errors import AsrError
@@ -46,6 +56,12 @@ def transcribe(
     output_dir: Annotated[
         Path | None, typer.Option("--output-dir", "-o", help="Write NAME.FORMAT files here, not to stdout.")
     ] = None,
+    decoder: DecoderOption = DecoderName.greedy,
+    beam_width: WidthOption = None,
+    lm: ModelOption = None,
+    lm_alpha: AlphaOption = None,
+    lm_beta: BetaOption = None,
+    lexicon: LexiconOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Recordings at a time.")] = 8,
     with_filename: Annotated[
@@ -64,12 +80,15 @@ def transcribe(
 
         asr transcribe *.flac recordings/ -m runs/mine -f srt -o subtitles/
 
+        asr transcribe call.wav --decoder beam --lm lm.arpa.gz --lm-alpha 0.5 --lm-beta 1
+
         ffmpeg -i talk.mp4 -f wav - | asr transcribe - -f json
     """
     from asr.recognizer import load
 
     started = time.perf_counter()
-    recognizer = load(model, device=device)
+    chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, lexicon)
+    recognizer = load(model, device=device, decoder=chosen)
     sources = list(_sources(inputs))
     if not quiet:
         say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")

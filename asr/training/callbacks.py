@@ -145,7 +145,8 @@ def _measured(
 class Progress(Callback):
     """A bar over the whole training: time left, loss, dev WER, audio-seconds a second."""
 
-    def __init__(self, durations: Sequence[float], num_epochs: int, console: Console):
+    def __init__(self, durations: Sequence[float], num_epochs: int, console: Console, scorer: DevScorer):
+        self.scorer = scorer
         self.durations = durations
         self.num_epochs = num_epochs
         self.progress = rich.progress.Progress(
@@ -176,11 +177,13 @@ class Progress(Callback):
         self.heard += seconds
         speed = self.heard / (time.perf_counter() - self.started)
         loss = float(outputs["loss"]) if outputs else float("nan")
+        history = self.scorer.history
+        dev = f"dev WER {100 * history[-1]['dev_wer']:.1f} %  " if history else ""
         self.progress.update(
             self.task,
             advance=seconds,
             description=f"epoch {trainer.current_epoch + 1}/{self.num_epochs}",
-            status=f"loss {loss:.2f}  {speed:.0f} audio-s/s",
+            status=f"loss {loss:.2f}  {dev}{speed:.0f} audio-s/s",
         )
 
     def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:

@@ -71,7 +71,7 @@ def train(settings: Settings, *, console: Console | None = None) -> TrainingResu
     scorer = DevScorer(parts.model, parts.dev, run_dir, tell)
     stop = StopOnInterrupt(tell)
     started = time.perf_counter()
-    _fit(parts, [scorer, stop, Progress(parts.durations, settings.trainer.max_epochs, console)])
+    _fit(parts, [scorer, stop, Progress(parts.durations, settings.trainer.max_epochs, console, scorer)])
     minutes = (time.perf_counter() - started) / 60
     best = checkpoint.resolve(run_dir)
     return TrainingResult(best, scorer.best[0], scorer.best_epoch, minutes, stop.interrupted)

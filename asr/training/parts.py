@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 
 from asr import checkpoint
 from asr.acoustic import TorchAcousticModel
-from asr.data import Example, SpeechDataset, collate, make_batches, trainable
+from asr.data import Example, SpeechDataset, collate, count_unknown, make_batches, trainable
 from asr.errors import ConfigError
 from asr.features import FrontEnd
 from asr.manifest import Utterance, read_manifest
@@ -30,6 +30,7 @@ class Parts:
         remembered = RecognizerSettings(settings.features, settings.text, settings.model)
         self.model = checkpoint.Model(acoustic, vocabulary, remembered)
         self.train = self._trainable(utterances, console)
+        self._report_unknown(self.dev, console)
         self.dataset = self._dataset()
         if settings.features.needs_statistics:
             self._store_statistics()
@@ -76,6 +77,12 @@ class Parts:
         for utterance, reason in skipped:
             say(console, f"left out: {utterance.name}: {reason}")
         return kept
+
+    def _report_unknown(self, dev: list[Utterance], console: Console) -> None:
+        counts = count_unknown(dev, self.model.vocabulary, self.settings.text)
+        if counts:
+            names = ", ".join(f"{character!r} {count} times" for character, count in counts.most_common(10))
+            say(console, f"dev: {counts.total()} characters that no training text has: {names}")
 
     def _store_statistics(self) -> None:
         mean, std = self.dataset.statistics()
