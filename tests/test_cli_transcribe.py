@@ -105,3 +105,56 @@ def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert done.returncode == 1
     assert "no recording" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def digits_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A unigram of the ten digits, built by the command that users build theirs with."""
+    folder = tmp_path_factory.mktemp("lm")
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    (folder / "text.txt").write_text("".join(f"{a} {b}\n" for a in words for b in words))
+    command = [sys.executable, "-m", "asr", "lm", "build", str(folder / "text.txt"), "--order", "2"]
+    options = ["-o", str(folder / "lm.arpa"), "--discount-fallback"]
+    subprocess.run(command + options, check=True, capture_output=True)
+    return folder / "lm.arpa"
+
+
+def test_a_strict_lexicon_leaves_nothing_misspelt(digits_lm: Path) -> None:
+    done = run(*PATHS, "--decoder", "beam", "--lm", digits_lm, "--lexicon", "strict", "-q")
+    assert done.returncode == 0, done.stderr
+    heard = set(done.stdout.split())
+    assert heard <= {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+    said = [utterance.text for utterance in UTTERANCES]
+    right = sum(a == b for a, b in zip(said, done.stdout.splitlines(), strict=True))
+    assert right >= 10
+
+
+def test_a_weight_of_zero_means_zero(digits_lm: Path) -> None:
+    weights = ["--decoder", "beam", "--lm-beta", "0", "-f", "json", "-q"]
+    plain = run(PATHS[0], *weights)
+    weightless = run(PATHS[0], *weights, "--lm", digits_lm, "--lm-alpha", "0", "--unknown", "0")
+    texts = [json.loads(done.stdout) for done in (plain, weightless)]
+    assert texts[0]["text"] == texts[1]["text"]
+    assert texts[0]["score"] == pytest.approx(texts[1]["score"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--lm", "x.arpa"], "--decoder beam"),
+        (["--beam-width", "8"], "--decoder beam"),
+        (["--decoder", "beam", "--lm-alpha", "1"], "--lm"),
+    ],
+)
+def test_options_that_need_another_say_so(options: list[str], named: str) -> None:
+    done = run(PATHS[0], *options)
+    assert done.returncode == 2
+    assert named in done.stderr.replace("\n", " ")
+
+
+def test_a_language_model_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.arpa").write_text("not a model")
+    done = run(PATHS[0], "--decoder", "beam", "--lm", tmp_path / "x.arpa")
+    assert done.returncode == 1
+    assert "x.arpa" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -29,6 +29,9 @@ AlphaOption = Annotated[
     float | None, typer.Option("--lm-alpha", help="Weight of the language model; 0 is none [0.5].")
 ]
 BetaOption = Annotated[float | None, typer.Option("--lm-beta", help="Bonus for each word, in nats [1.0].")]
+UnknownOption = Annotated[
+    float | None, typer.Option("--unknown", help="Bonus for each word that the language model lacks [-5].")
+]
 LexiconOption = Annotated[
     str | None, typer.Option("--lexicon", help="open: any word; strict: the language model's alone [open].")
 ]
@@ -40,6 +43,7 @@ def make_decoder(
     lm: Path | None,
     alpha: float | None,
     beta: float | None,
+    unknown: float | None,
     lexicon: str | None,
 ) -> "Decoder":
     """The decoder that the options ask for; what was not given keeps its default.
@@ -50,7 +54,13 @@ def make_decoder(
     """
     from asr.decoding import BeamDecoder, BeamSettings, decode_greedy
 
-    asked: dict[str, Any] = {"beam_width": width, "alpha": alpha, "beta": beta, "lexicon": lexicon}
+    asked: dict[str, Any] = {
+        "beam_width": width,
+        "alpha": alpha,
+        "beta": beta,
+        "unknown": unknown,
+        "lexicon": lexicon,
+    }
     given = {key: value for key, value in asked.items() if value is not None}
     if name is DecoderName.greedy:
         if given or lm is not None:
@@ -59,8 +69,8 @@ def make_decoder(
             )
         return decode_greedy
     if lm is None:
-        if "alpha" in given or "lexicon" in given:
-            raise typer.BadParameter("--lm-alpha and --lexicon need --lm.")
+        if {"alpha", "unknown", "lexicon"} & given.keys():
+            raise typer.BadParameter("--lm-alpha, --unknown and --lexicon need --lm.")
         return BeamDecoder(BeamSettings(**{"beta": 0.0, **given}))
     from asr.lm.ngram import NGram
 

@@ -13,6 +13,7 @@ from asr.cli.decoder import (
     DecoderOption,
     LexiconOption,
     ModelOption,
+    UnknownOption,
     WidthOption,
     make_decoder,
 )
@@ -34,6 +35,7 @@ def evaluate(
     lm: ModelOption = None,
     lm_alpha: AlphaOption = None,
     lm_beta: BetaOption = None,
+    unknown: UnknownOption = None,
     lexicon: LexiconOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Utterances at a time.")] = 8,
@@ -51,7 +53,7 @@ def evaluate(
     """
     from asr.evaluation import summary
 
-    chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, lexicon)
+    chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, unknown, lexicon)
     evaluation = _evaluate(manifest, model, chosen, device, batch_size)
     print(summary(evaluation))
     for scored in evaluation.failures:

@@ -18,6 +18,7 @@ from asr.cli.decoder import (
     DecoderOption,
     LexiconOption,
     ModelOption,
+    UnknownOption,
     WidthOption,
     make_decoder,
 )
@@ -61,6 +62,7 @@ def transcribe(
     lm: ModelOption = None,
     lm_alpha: AlphaOption = None,
     lm_beta: BetaOption = None,
+    unknown: UnknownOption = None,
     lexicon: LexiconOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Recordings at a time.")] = 8,
@@ -87,7 +89,7 @@ def transcribe(
     from asr.recognizer import load
 
     started = time.perf_counter()
-    chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, lexicon)
+    chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, unknown, lexicon)
     recognizer = load(model, device=device, decoder=chosen)
     sources = list(_sources(inputs))
     if not quiet:
