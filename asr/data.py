@@ -1,5 +1,6 @@
 """Utterances to batches: audio, features and targets of one; length buckets and padding for many."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -205,6 +206,10 @@ def trainable(
     kept, skipped = [], []
     for utterance in utterances:
         labels = _encode(utterance, vocabulary, text)
+        path = utterance.features_filepath or utterance.audio_filepath or ""
+        if not os.path.isfile(path):
+            skipped.append(Skipped(utterance, "its file is missing"))
+            continue
         num_samples = int(utterance.duration / shortening * front_end.settings.sample_rate)
         num_frames = output_lengths(front_end.settings.num_frames(num_samples), stride)
         reason = _why_not(labels, num_frames)

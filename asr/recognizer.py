@@ -99,6 +99,9 @@ class Recognizer:
         self, source: audio.Source | Utterance, offset: float, duration: float | None
     ) -> NDArray[np.float32]:
         if not isinstance(source, Utterance):
+            if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
+                kind = type(source).__name__
+                raise AudioError(f"A {kind} is no recording; give a path, a file object or a numpy array.")
             return audio.load(source, self.acoustic.sample_rate, offset=offset, duration=duration)
         return load_input(source, self.acoustic.sample_rate, self.acoustic.num_static)
 

@@ -55,9 +55,13 @@ def main() -> None:
     logging.basicConfig(format="asr: %(message)s", level=logging.WARNING)
     try:
         build_app()()
-    except AsrError as error:
-        sys.exit(f"asr: {error}")
     except BrokenPipeError:
         # The reader of our stdout (head, say) has seen enough.
         sys.stderr.close()
         sys.exit(1)
+    except AsrError as error:
+        sys.exit(f"asr: {error}")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(f"asr: {error.filename}: {error.strerror}; check the path, its permissions and the disk.")

@@ -78,5 +78,5 @@ def _train(settings: object) -> None:
     )
     print(result.model_dir)
     if result.interrupted:
-        # 128 + SIGINT, as shells have it: scripts see that the training was not finished.
-        raise typer.Exit(130)
+        # As shells have it: scripts see that the training was not finished, and why.
+        raise typer.Exit(128 + result.interrupted)

@@ -1,10 +1,11 @@
 """``asr transcribe``: recordings in, their words on stdout, everything else on stderr."""
 
 import enum
+import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -73,8 +74,8 @@ def transcribe(
 ) -> None:
     """Write down what is said in recordings.
 
-    One line of text a recording, in the order given; a recording that cannot be read leaves its line empty,
-    is named on stderr, and makes the exit code 1.
+    One line of text a recording, in the order given; a recording that cannot be read leaves its line empty
+    (in json, an object with its error), is named on stderr, and makes the exit code 1.
 
     Examples:
 
@@ -89,9 +90,11 @@ def transcribe(
     from asr.recognizer import load
 
     started = time.perf_counter()
+    sources = list(_sources(inputs))
+    if format in (Format.srt, Format.vtt) and output_dir is None and len(sources) > 1:
+        raise typer.BadParameter(f"{format} holds one recording a file; give --output-dir.")
     chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, unknown, lexicon)
     recognizer = load(model, device=device, decoder=chosen)
-    sources = list(_sources(inputs))
     if not quiet:
         say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")
     write = _writer(format, output_dir, with_filename)
@@ -116,8 +119,9 @@ def _run(
     elapsed = time.perf_counter() - started
     if not quiet:
         failed = f", {num_failed} failed" if num_failed else ""
+        recordings = "1 recording" if len(sources) == 1 else f"{len(sources)} recordings"
         say(
-            f"{len(sources)} recordings{failed}, {seconds:.1f} s of audio in {elapsed:.1f} s, "
+            f"{recordings}{failed}, {seconds:.1f} s of audio in {elapsed:.1f} s, "
             f"{seconds / max(elapsed, 1e-9):.0f} times real time"
         )
     return num_failed
@@ -151,6 +155,13 @@ def _sources(inputs: Sequence[str]) -> Iterator[_Source]:
             yield _Source(name)
 
 
+_FAILED: dict[str, Callable[[str, object], str]] = {
+    "txt": lambda name, error: "\n",
+    "json": lambda name, error: json.dumps({"file": name, "error": str(error)}, ensure_ascii=False) + "\n",
+}
+"""What stands on stdout for a recording that cannot be read, in the formats that have a line for each."""
+
+
 class _Write:
     """Puts each outcome where it belongs: a line on stdout, or a file that is whole or not there."""
 
@@ -167,8 +178,8 @@ class _Write:
         from asr.types import Transcript
 
         if not isinstance(outcome, Transcript):
-            if self.output_dir is None and self.format == "txt":
-                self._print(name, "\n")
+            if self.output_dir is None and self.format in _FAILED:
+                self._print(name, _FAILED[self.format](name, outcome))
         elif self.output_dir is None:
             self._print(name, self.render(name, outcome))
         else:

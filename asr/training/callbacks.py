@@ -1,5 +1,6 @@
 """What happens around the steps: dev scoring and saving after each epoch, the progress bar, a clean stop."""
 
+import contextlib
 import csv
 import os
 import signal
@@ -195,39 +196,42 @@ class Progress(Callback):
         self.progress.stop()
 
 
-class StopOnInterrupt(Callback):
-    """Ctrl-C ends the training after the step it is in, scored and saved; a second one ends it at once."""
+class StopOnSignal(Callback):
+    """Ctrl-C or a polite kill ends the training after the step it is in, scored and saved; the next at once."""
 
     def __init__(self, tell: Callable[[str], None]):
         self.tell = tell
-        self.interrupted = False
-        self.previous: Any = None
+        self.received = 0
+        """The signal that ended the training, 0 for none."""
+        self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """Take the signal over, where a signal can be taken (the main thread)."""
+        """Take the signals over, where a signal can be taken (the main thread)."""
 
-        def stop(*_: Any) -> None:
-            self.tell("Interrupted: scoring and saving what there is; Ctrl-C again to leave at once.")
-            self.interrupted = True
+        def stop(number: int, _: Any) -> None:
+            name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+            self.tell(f"{name}: scoring and saving what there is; once more to leave at once.")
+            self.received = number
             trainer.should_stop = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._give_back()
 
-        try:
-            self.previous = signal.signal(signal.SIGINT, stop)
-        except ValueError:
-            self.previous = None
+        with contextlib.suppress(ValueError):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.previous[number] = signal.signal(number, stop)
 
     def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
-        """Give the signal back."""
+        """Give the signals back."""
         self._give_back()
 
     def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Give the signal back."""
+        """Give the signals back."""
         self._give_back()
 
     def _give_back(self) -> None:
-        if self.previous is not None:
-            signal.signal(signal.SIGINT, self.previous)
+        while self.previous:
+            number, handler = self.previous.popitem()
+            # What Lightning does at SIGTERM is to wait for the next step: the default is what a second one asks for.
+            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else handler)
 
 
 def _save_state(trainer: lightning.Trainer, path: Path) -> None:

@@ -1,10 +1,12 @@
 """The README.md of a model directory: what it was trained on, how well it does, how to make it again."""
 
 import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from asr import __version__
 from asr.evaluation import Evaluation, summary
-from asr.settings import Settings
+from asr.settings import Settings, to_dict
 
 _CARD = """\
 # Speech recognition model
@@ -42,5 +44,22 @@ def model_card(settings: Settings, evaluation: Evaluation, epoch: int) -> str:
         epoch=epoch,
         utterances=len(evaluation.utterances),
         summary=summary(evaluation).replace("\n", "\n    "),
-        command=shlex.quote(f"run_dir={settings.run_dir}") + "   # settings: config.yaml in that folder",
+        command=" ".join(shlex.quote(override) for override in _overrides(settings)),
     )
+
+
+def _overrides(settings: Settings) -> Iterator[str]:
+    """Every setting that is not the default, as the command line takes it."""
+    for (key, value), (_, default) in zip(
+        _leaves(to_dict(settings)), _leaves(to_dict(Settings())), strict=True
+    ):
+        if value != default:
+            yield f"{key}={'null' if value is None else value}"
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -18,7 +18,7 @@ from asr.acoustic import pick_device
 from asr.data import Example
 from asr.errors import ConfigError
 from asr.settings import Settings, load_yaml, save_yaml, to_dict
-from asr.training.callbacks import STATE, DevScorer, Progress, StopOnInterrupt
+from asr.training.callbacks import STATE, DevScorer, Progress, StopOnSignal
 from asr.training.parts import Parts, say
 
 CONFIG = "config.yaml"
@@ -35,7 +35,8 @@ class TrainingResult:
     dev_wer: float
     best_epoch: int
     minutes: float
-    interrupted: bool
+    interrupted: int
+    """The signal that ended it before its time, 0 for none."""
 
 
 class _EpochData(lightning.LightningDataModule):
@@ -69,12 +70,12 @@ def train(settings: Settings, *, console: Console | None = None) -> TrainingResu
     _describe(parts, console)
     tell = partial(say, console)
     scorer = DevScorer(parts.model, parts.dev, run_dir, tell)
-    stop = StopOnInterrupt(tell)
+    stop = StopOnSignal(tell)
     started = time.perf_counter()
     _fit(parts, [scorer, stop, Progress(parts.durations, settings.trainer.max_epochs, console, scorer)])
     minutes = (time.perf_counter() - started) / 60
     best = checkpoint.resolve(run_dir)
-    return TrainingResult(best, scorer.best[0], scorer.best_epoch, minutes, stop.interrupted)
+    return TrainingResult(best, scorer.best[0], scorer.best_epoch, minutes, stop.received)
 
 
 def _fit(parts: Parts, callbacks: list[Any]) -> None:
