@@ -158,3 +158,25 @@ def test_a_language_model_that_is_none_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "x.arpa" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_failed_recording_is_an_object_in_json(tmp_path: Path) -> None:
+    done = run(PATHS[0], tmp_path / "absent.wav", "-f", "json")
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert "text" in entries[0]
+    assert "absent.wav" in entries[1]["error"]
+
+
+def test_two_recordings_are_not_one_subtitle_file(tmp_path: Path) -> None:
+    done = run(*PATHS[:2], "-f", "srt")
+    assert done.returncode == 2
+    assert "--output-dir" in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run(PATHS[0], "-o", tmp_path / "file")
+    assert done.returncode == 1
+    assert str(tmp_path / "file") in done.stderr
+    assert "Traceback" not in done.stderr

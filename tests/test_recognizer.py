@@ -200,3 +200,9 @@ print(Recognizer(ToneModel(), VOCABULARY).transcribe({str(tmp_path / "a.wav")!r}
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, "bad dc\n", "")
+
+
+@pytest.mark.parametrize("source", [None, b"RIFF", [0.0, 0.1]])
+def test_what_is_no_recording_is_refused(listener, source):
+    with pytest.raises(AudioError, match="is no recording; give a path"):
+        listener.transcribe(source)

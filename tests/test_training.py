@@ -295,18 +295,19 @@ def test_a_killed_process_goes_on_to_the_same_weights(settings, tmp_path):
     assert without_seconds(rows(asked)) == without_seconds(rows(whole))
 
 
-def test_ctrl_c_leaves_a_usable_model_and_says_so(settings, tmp_path):
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_leaves_a_usable_model_and_says_so(settings, tmp_path, number, name):
     asked = settings(trainer={"max_epochs": 2000})
     process = start(asked, tmp_path)
     wait_for(process, r"epoch +2/")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (0, "interrupted\n")
-    assert "Interrupted: scoring and saving what there is; Ctrl-C again to leave at once." in stderr
+    assert f"{name}: scoring and saving what there is; once more to leave at once." in stderr
     assert "Traceback" not in stderr
     dev = read_manifest(asked.data.dev)
-    for name in ("best", "last"):
-        evaluation = evaluate(asr.load(Path(asked.run_dir) / name, device="cpu"), dev)
+    for kept in ("best", "last"):
+        evaluation = evaluate(asr.load(Path(asked.run_dir) / kept, device="cpu"), dev)
         assert not evaluation.failures
 
 

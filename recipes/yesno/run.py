@@ -12,8 +12,8 @@ from prepare import prepare
 from asr.errors import AsrError
 from asr.experiment import conclude, run_trial
 
-STATED = {"test": 0.0}
-"""The WER that the README states."""
+STATED = {"test": 1 / 240}
+"""The WER that the README states; the README also says why that one error is right."""
 
 
 def main() -> int:
