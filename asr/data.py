@@ -188,6 +188,14 @@ def _encode(utterance: Utterance, vocabulary: Vocabulary, text: TextSettings) ->
         raise VocabularyError(f"{utterance.name}: {error}") from None
 
 
+def split_missing(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[Skipped]]:
+    """The utterances whose file is there, and the others: one lost recording should not cost a training."""
+    is_there = [os.path.isfile(one.features_filepath or one.audio_filepath or "") for one in utterances]
+    kept = [one for one, there in zip(utterances, is_there, strict=True) if there]
+    lost = [one for one, there in zip(utterances, is_there, strict=True) if not there]
+    return kept, [Skipped(one, "its file is missing") for one in lost]
+
+
 def trainable(
     utterances: Sequence[Utterance],
     front_end: FrontEnd,
@@ -206,14 +214,14 @@ def trainable(
     kept, skipped = [], []
     for utterance in utterances:
         labels = _encode(utterance, vocabulary, text)
-        path = utterance.features_filepath or utterance.audio_filepath or ""
-        if not os.path.isfile(path):
-            skipped.append(Skipped(utterance, "its file is missing"))
-            continue
         num_samples = int(utterance.duration / shortening * front_end.settings.sample_rate)
         num_frames = output_lengths(front_end.settings.num_frames(num_samples), stride)
         reason = _why_not(labels, num_frames)
         skipped.append(Skipped(utterance, reason)) if reason else kept.append(utterance)
+    if not utterances:
+        raise ManifestError(
+            "No utterance can be trained on: every file is missing; check the manifest's paths."
+        )
     if not kept:
         first, reason = skipped[0]
         raise ManifestError(f"No utterance can be trained on; the first: {first.name}: {reason}.")

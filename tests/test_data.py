@@ -12,7 +12,16 @@ from torch.utils.data import DataLoader
 from toys import FEATURES, RATE, VOCABULARY, random_texts, write_corpus
 
 from asr.augment import AugmentSettings
-from asr.data import Example, SpeechDataset, collate, count_unknown, frames_needed, make_batches, trainable
+from asr.data import (
+    Example,
+    SpeechDataset,
+    collate,
+    count_unknown,
+    frames_needed,
+    make_batches,
+    split_missing,
+    trainable,
+)
 from asr.errors import AudioError, ManifestError, VocabularyError
 from asr.features import FrontEnd
 from asr.inputs import load_input
@@ -265,3 +274,9 @@ def test_unknown_characters_are_an_error_that_names_them_or_are_counted():
     ):
         count_unknown(utterances, vocabulary, TextSettings())
     assert count_unknown(utterances, vocabulary, TextSettings(unknown="skip")) == {"é": 2}
+
+
+def test_a_lost_recording_is_named_and_the_rest_stays(tmp_path):
+    (tmp_path / "here.wav").write_bytes(b"")
+    here, gone = (Utterance(str(tmp_path / name), 1.0, "a") for name in ("here.wav", "gone.wav"))
+    assert split_missing([here, gone]) == ([here], [(gone, "its file is missing")])

@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 
 from asr import checkpoint
 from asr.acoustic import TorchAcousticModel
-from asr.data import Example, SpeechDataset, collate, count_unknown, make_batches, trainable
+from asr.data import Example, SpeechDataset, collate, count_unknown, make_batches, split_missing, trainable
 from asr.errors import ConfigError
 from asr.features import FrontEnd
 from asr.manifest import Utterance, read_manifest
@@ -66,15 +66,16 @@ class Parts:
 
     def _trainable(self, utterances: list[Utterance], console: Console) -> list[Utterance]:
         settings = self.settings
+        present, missing = split_missing(utterances)
         kept, skipped = trainable(
-            utterances,
+            present,
             self.model.acoustic.front_end,
             settings.model.subsampling,
             self.model.vocabulary,
             settings.text,
             settings.augment.speed_max,
         )
-        for utterance, reason in skipped:
+        for utterance, reason in missing + skipped:
             say(console, f"left out: {utterance.name}: {reason}")
         return kept
 
