@@ -347,15 +347,15 @@ def test_an_interrupted_run_ends_as_one_that_was_not(settings, tmp_path, monkeyp
 
 
 def test_training_stops_early_and_stays_stopped(settings):
-    # At this rate nothing changes, so that the first epoch stays the best.
+    # At this rate nothing changes: no epoch is better than the first, and of the ties the last is kept.
     asked = settings(trainer={"learning_rate": 1e-12, "max_epochs": 20, "patience": 2})
     result, printed = train(asked)
-    assert result.best_epoch == 1
+    assert result.best_epoch == 3
     assert len(rows(asked)) == 3
     assert "No better dev WER for 2 epochs: stopping early." in printed
     before = weights(asked)
     again, printed = train(asked)
-    assert (again.best_epoch, len(rows(asked)), weights(asked)) == (1, 3, before)
+    assert (again.best_epoch, len(rows(asked)), weights(asked)) == (3, 3, before)
     assert "stopping early" in printed
 
 
@@ -408,15 +408,19 @@ def test_biases_and_norms_do_not_decay(settings):
 def test_what_is_left_out_is_named(settings, corpus, tmp_path):
     good = read_manifest(corpus / "train" / "manifest.jsonl")[:6]
     long_path = str(tmp_path / "[long] " / ("a" * 90) / "short.wav")
+    Path(long_path).parent.mkdir(parents=True)
+    soundfile.write(long_path, utter("a")[:800], RATE)
     bad = [
         dataclasses.replace(good[0], text="..."),
         Utterance(long_path, 0.1, "ab cd ab cd ab cd"),
+        Utterance(str(tmp_path / "lost.wav"), 1.0, "ab"),
     ]
     write_manifest(tmp_path / "m.jsonl", [*good, *bad])
     asked = settings(data={"train": str(tmp_path / "m.jsonl")}, trainer={"max_epochs": 1})
     _, printed = train(asked)
     assert f"left out: {good[0].audio_filepath}: its text is empty\n" in printed
     assert f"left out: {long_path}: its text needs 17 frames and the model has 4;" in printed
+    assert f"left out: {tmp_path / 'lost.wav'}: its file is missing\n" in printed
     assert "6 utterances" in printed
 
 
