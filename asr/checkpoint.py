@@ -4,10 +4,13 @@ config.yaml           format_version, features, text, model
 weights.safetensors   the tensors, float32 or float16
 vocabulary.txt        one symbol a line, the blank first
 README.md             the model card: data, licence, WER table, command
+decoder.yaml, lm.bin  how it is decoded, if `asr tune` chose that (``asr.stored_decoder``)
 """
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,41 @@ def save(model_dir: str | os.PathLike[str], model: Model, card: str, *, half: bo
         ) from None
 
 
+@contextmanager
+def revise(
+    model_dir: str | os.PathLike[str], output_dir: str | os.PathLike[str] | None = None
+) -> Iterator[Path]:
+    """A copy of a model to write into; when the block ends well it takes the model's place, or ``output_dir``'s.
+
+    Raises:
+        CheckpointError: it cannot be written there, or ``output_dir`` holds something that is no model.
+    """
+    source = resolve(model_dir)
+    target = Path(os.path.realpath(source if output_dir is None else output_dir))
+    check_writable(target)
+    partial = target.with_name(f".{target.name}.revised")  # a training that saves meanwhile has its own
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        shutil.copytree(source, partial)
+        yield partial
+        _replace(partial, target)
+    except OSError as error:
+        raise CheckpointError(
+            f"{target}: the model cannot be written ({error}); make room, or choose another folder."
+        ) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_writable(target: Path) -> None:
+    """Raise ``CheckpointError`` unless a model may be written at ``target``, in place of another or of nothing."""
+    nearest = next(place for place in target.parents if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise CheckpointError(f"{target}: cannot be written there; choose another folder (--output).")
+    if target.exists() and not _is_model(target) and not _is_empty(target):
+        raise CheckpointError(f"{target}: holds something that is no model; choose another folder.")
+
+
 def load(model_dir: str | os.PathLike[str]) -> Model:
     """The model of a directory or of a bundled name, on the CPU and in evaluation mode.
 
@@ -107,7 +145,7 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     # A run interrupted in its first epoch has a last model and no best one yet.
     for place in (Path(name), Path(name) / "best", Path(name) / "last", BUNDLED / name):
         for folder in (place, _previous(place)):
-            if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
+            if _is_model(folder):
                 return folder
     known = ", ".join(bundled()) or "none"
     raise CheckpointError(
@@ -154,6 +192,14 @@ def _replace(partial: Path, target: Path) -> None:
         os.replace(target, previous)
     os.replace(partial, target)
     shutil.rmtree(previous, ignore_errors=True)
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+
+
+def _is_empty(place: Path) -> bool:
+    return place.is_dir() and not any(place.iterdir())
 
 
 def _previous(target: Path) -> Path:

@@ -12,10 +12,11 @@ import torch
 
 from asr import __version__, scoring
 from asr.config import compose
+from asr.decoding import decode_greedy
 from asr.errors import AsrError
 from asr.evaluation import Evaluation, evaluate
 from asr.manifest import read_manifest
-from asr.recognizer import load
+from asr.recognizer import Decoder, load
 from asr.scoring import Counts, Interval
 from asr.training import TrainingResult, train
 
@@ -30,8 +31,13 @@ class Trial:
     tests: Mapping[str, Evaluation]
 
 
-def run_trial(label: str, overrides: Sequence[str], tests: Mapping[str, Path]) -> Trial:
-    """Train with these overrides, then score the best model on each test manifest.
+def run_trial(
+    label: str,
+    overrides: Sequence[str],
+    tests: Mapping[str, Path],
+    decoders: Mapping[str, Decoder] | None = None,
+) -> Trial:
+    """Train with these overrides, then score the best model on each test manifest: greedily, then by each decoder.
 
     Raises:
         AsrError: as training and evaluation do; also when the training was interrupted.
@@ -39,10 +45,12 @@ def run_trial(label: str, overrides: Sequence[str], tests: Mapping[str, Path]) -
     training = train(compose(overrides))
     if training.interrupted:
         raise AsrError(f"{label}: interrupted; the same command goes on where it was stopped.")
-    recognizer = load(training.model_dir, device="cpu")
-    return Trial(
-        label, training, {name: evaluate(recognizer, read_manifest(path)) for name, path in tests.items()}
-    )
+    scored = {}
+    for suffix, decoder in {"": decode_greedy, **(decoders or {})}.items():
+        recognizer = load(training.model_dir, device="cpu", decoder=decoder)
+        for name, path in tests.items():
+            scored[f"{name}{suffix and ', '}{suffix}"] = evaluate(recognizer, read_manifest(path))
+    return Trial(label, training, scored)
 
 
 def table(trials: Sequence[Trial], title: str = "seed") -> str:

@@ -6,19 +6,26 @@ its place.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr import audio
-from asr.decoding import decode_greedy
-from asr.errors import AsrError, AudioError
+from asr.decoding import BeamDecoder, decode_greedy, num_cores
+from asr.decoding.confidence import Calibration
+from asr.errors import AsrError, AudioError, DecoderError
 from asr.inputs import load_input
 from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary
-from asr.types import Hypothesis, Transcript
+from asr.types import Hypothesis, Transcript, Word
+
+if TYPE_CHECKING:
+    from asr.stored_decoder import StoredDecoder
 
 Source = audio.Source | NDArray[Any] | Utterance
 Decoder = Callable[[NDArray[np.float32], Sequence[str], float], Hypothesis]
@@ -39,6 +46,16 @@ class AcousticModel(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What the acoustic model made of a recording, before anybody decodes it."""
+
+    log_probs: NDArray[np.float32]
+    """(time, vocab)"""
+    seconds: float
+    """Of audio."""
+
+
 class Recognizer:
     """An acoustic model, its vocabulary and a decoder, ready to transcribe."""
 
@@ -48,11 +65,13 @@ class Recognizer:
         vocabulary: Vocabulary,
         text: TextSettings = TextSettings(),
         decoder: Decoder = decode_greedy,
+        calibration: Calibration | None = None,
     ):
         self.acoustic = acoustic
         self.vocabulary = vocabulary
         self.text = text
         self.decoder = decoder
+        self.calibration = calibration
 
     def transcribe(
         self,
@@ -61,31 +80,44 @@ class Recognizer:
         sample_rate: int | None = None,
         offset: float = 0.0,
         duration: float | None = None,
+        nbest: int = 0,
     ) -> Transcript:
         """The transcript of a path, a file object, a manifest's line, or an array with its ``sample_rate``.
 
-        ``offset`` and ``duration`` (seconds) choose a segment of a file without reading the rest.
+        ``offset`` and ``duration`` (seconds) choose a segment of a file without reading the rest. ``nbest`` is how
+        many alternatives to give, the transcript's own text among them.
 
         Raises:
             AudioError: the audio cannot be read or used.
+            DecoderError: alternatives are asked of a decoder that has none.
         """
         if isinstance(source, np.ndarray):
             values = self._from_array(source, sample_rate)
         else:
             values = self._read(source, offset, duration)
-        return self._transcribe([values])[0]
+        return self._decode(self._hear([values])[0], nbest)
 
     def transcribe_all(
-        self, sources: Iterable[Source], *, batch_size: int = 8
+        self, sources: Iterable[Source], *, batch_size: int = 8, nbest: int = 0
     ) -> Iterator[Transcript | AsrError]:
         """One answer a source, in order; what cannot be used becomes the error, and the rest goes on."""
+        for outcomes in self._batches(sources, batch_size):
+            transcripts = self._decode_all([heard for heard in outcomes if isinstance(heard, Heard)], nbest)
+            for outcome in outcomes:
+                yield next(transcripts) if isinstance(outcome, Heard) else outcome
+
+    def hear_all(self, sources: Iterable[Source], *, batch_size: int = 8) -> Iterator[Heard | AsrError]:
+        """The log_probs of each source, in order, not yet decoded: to decode them in more than one way."""
+        for outcomes in self._batches(sources, batch_size):
+            yield from outcomes
+
+    def _batches(self, sources: Iterable[Source], batch_size: int) -> Iterator[list[Heard | AsrError]]:
         remaining = iter(sources)
         while batch := list(islice(remaining, batch_size)):
-            outcomes = [self._try_read(source) for source in batch]
-            readable = [values for values in outcomes if not isinstance(values, AsrError)]
-            transcripts = iter(self._transcribe(readable) if readable else [])
-            for outcome in outcomes:
-                yield outcome if isinstance(outcome, AsrError) else next(transcripts)
+            inputs = [self._try_read(source) for source in batch]
+            readable = [values for values in inputs if not isinstance(values, AsrError)]
+            heard = iter(self._hear(readable) if readable else [])
+            yield [values if isinstance(values, AsrError) else next(heard) for values in inputs]
 
     def _try_read(self, source: Source) -> NDArray[np.float32] | AsrError:
         try:
@@ -110,16 +142,41 @@ class Recognizer:
             raise AudioError("An array of samples says nothing of its rate; give sample_rate=.")
         return audio.prepare(samples, sample_rate, self.acoustic.sample_rate)
 
-    def _transcribe(self, inputs: Sequence[NDArray[np.float32]]) -> list[Transcript]:
-        log_probs = self.acoustic.log_probs(inputs)
-        return [
-            self._decode(scores, self._seconds(values, scores))
-            for scores, values in zip(log_probs, inputs, strict=True)
-        ]
+    def _hear(self, inputs: Sequence[NDArray[np.float32]]) -> list[Heard]:
+        scored = zip(self.acoustic.log_probs(inputs), inputs, strict=True)
+        return [Heard(log_probs, self._seconds(values, log_probs)) for log_probs, values in scored]
 
-    def _decode(self, log_probs: NDArray[np.float32], seconds: float) -> Transcript:
-        hypothesis = self.decoder(log_probs, self.vocabulary.symbols, self.acoustic.frame_seconds)
-        return Transcript(hypothesis.text, hypothesis.words, hypothesis.score, seconds)
+    def _decode_all(self, heard: Sequence[Heard], nbest: int) -> Iterator[Transcript]:
+        """On all cores where the decoder is worth it: a compiled search works outside the GIL."""
+        if len(heard) < 2 or self.decoder is decode_greedy:
+            return (self._decode(one, nbest) for one in heard)
+        # The first one alone: what is compiled or built at first use is then there for all.
+        first = self._decode(heard[0], nbest)
+        return chain([first], self._pool.map(partial(self._decode, nbest=nbest), heard[1:]))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(num_cores(), "decode")
+
+    def _decode(self, heard: Heard, nbest: int) -> Transcript:
+        best = self._search(heard.log_probs, nbest)
+        alternatives = tuple(replace(hypothesis, words=self._calibrated(hypothesis)) for hypothesis in best)
+        first = alternatives[0]
+        return Transcript(first.text, first.words, first.score, heard.seconds, alternatives[:nbest])
+
+    def _search(self, log_probs: NDArray[np.float32], nbest: int) -> list[Hypothesis]:
+        symbols, frame_seconds = self.vocabulary.symbols, self.acoustic.frame_seconds
+        if not nbest:
+            return [self.decoder(log_probs, symbols, frame_seconds)]
+        if not hasattr(self.decoder, "nbest"):
+            raise DecoderError("This decoder knows one text only; take the beam decoder for alternatives.")
+        hypotheses: list[Hypothesis] = self.decoder.nbest(log_probs, symbols, frame_seconds, nbest)
+        return hypotheses
+
+    def _calibrated(self, hypothesis: Hypothesis) -> tuple[Word, ...]:
+        if self.calibration is None:
+            return hypothesis.words
+        return tuple(replace(word, confidence=self.calibration(word.confidence)) for word in hypothesis.words)
 
     def _seconds(self, values: NDArray[np.float32], log_probs: NDArray[np.float32]) -> float:
         if values.ndim == 1:
@@ -128,15 +185,34 @@ class Recognizer:
 
 
 def load(
-    model: str | os.PathLike[str], *, device: str = "auto", decoder: Decoder = decode_greedy
+    model: str | os.PathLike[str], *, device: str = "auto", decoder: Decoder | None = None
 ) -> Recognizer:
     """The recognizer of a bundled name (``digits-en``), a model directory, or a training's run directory.
+
+    Without ``decoder`` it decodes as `asr tune` stored with the model, or else greedily.
 
     Raises:
         CheckpointError: there is no such model, or it is damaged.
     """
-    from asr import checkpoint
+    from asr import checkpoint, stored_decoder
     from asr.acoustic import pick_device
 
-    loaded = checkpoint.load(model)
-    return Recognizer(loaded.acoustic.to(pick_device(device)), loaded.vocabulary, loaded.text, decoder)
+    folder = checkpoint.resolve(model)
+    loaded = checkpoint.load(folder)
+    stored = stored_decoder.load(folder)
+    if decoder is None:
+        decoder = stored_decoder.make_decoder(folder, stored) if stored.uses_beam else decode_greedy
+    return Recognizer(
+        loaded.acoustic.to(pick_device(device)),
+        loaded.vocabulary,
+        loaded.text,
+        decoder,
+        _calibration(decoder, stored),
+    )
+
+
+def _calibration(decoder: Decoder, stored: "StoredDecoder") -> Calibration | None:
+    """What was fitted for a decoder of this kind, whatever its weights."""
+    if decoder is decode_greedy:
+        return stored.confidence.greedy
+    return stored.confidence.beam if isinstance(decoder, BeamDecoder) else None

@@ -83,6 +83,11 @@ def align(reference: str, hypothesis: str) -> list[tuple[str | None, str | None]
     return pairs
 
 
+def judge(reference: str, hypothesis: str) -> list[bool]:
+    """Of each word of the hypothesis, whether it is right."""
+    return [said == heard for said, heard in align(reference, hypothesis) if heard is not None]
+
+
 def total(counts: Sequence[Counts]) -> Counts:
     """The counts of a whole test set."""
     return sum(counts, Counts())
@@ -90,16 +95,28 @@ def total(counts: Sequence[Counts]) -> Counts:
 
 def interval(counts: Sequence[Counts], *, num_samples: int = 2000, seed: int = 1) -> Interval:
     """The 95 % bootstrap interval of the error rate, resampling utterances; a seed gives one interval."""
+    return _bootstrap([count.errors for count in counts], counts, num_samples, seed)
+
+
+def difference(
+    ours: Sequence[Counts], theirs: Sequence[Counts], *, num_samples: int = 2000, seed: int = 1
+) -> Interval:
+    """The 95 % paired bootstrap interval of our error rate minus theirs, over the same utterances in one order."""
+    pairs = zip(ours, theirs, strict=True)
+    return _bootstrap([our.errors - their.errors for our, their in pairs], ours, num_samples, seed)
+
+
+def _bootstrap(errors: Sequence[int], counts: Sequence[Counts], num_samples: int, seed: int) -> Interval:
     if not counts:
         return Interval(0.0, 0.0)
-    errors = np.array([count.errors for count in counts], float)
+    wrong = np.array(errors, float)
     words = np.array([count.num_reference for count in counts], float)
     rng = np.random.default_rng(seed)
     rates = []
     for _ in range(num_samples):
         # One sample at a time: all of them would take gigabytes on a large test set.
         drawn = rng.integers(len(counts), size=len(counts))
-        rates.append(errors[drawn].sum() / max(words[drawn].sum(), 1.0))
+        rates.append(wrong[drawn].sum() / max(words[drawn].sum(), 1.0))
     low, high = np.percentile(rates, [2.5, 97.5])
     return Interval(float(low), float(high))
 

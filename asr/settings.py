@@ -171,14 +171,14 @@ def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _convert(kind: Any, value: Any, path: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{path}={value!r} is a value, but {path} is a group of settings.")
-        return build(typing.cast(type, kind), value, f"{path}.")
     choices = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in choices:
         return None
-    return _convert_leaf(choices[0], value, path)
+    if not dataclasses.is_dataclass(choices[0]):
+        return _convert_leaf(choices[0], value, path)
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{path}={value!r} is a value, but {path} is a group of settings.")
+    return build(typing.cast(type, choices[0]), value, f"{path}.")
 
 
 def _convert_leaf(kind: type, value: Any, path: str) -> Any:

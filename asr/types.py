@@ -20,6 +20,10 @@ class Hypothesis:
     text: str
     score: float
     words: tuple[Word, ...] = ()
+    acoustic: float | None = None
+    """The acoustic model's part of the score, from decoders that keep it apart."""
+    language: float | None = None
+    """The language model's part, weights and bonuses included."""
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,5 @@ class Transcript:
     score: float
     duration: float
     """Seconds of audio that were transcribed."""
+    alternatives: tuple[Hypothesis, ...] = ()
+    """The best hypotheses, the one above first, where they were asked for."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from asr.types import Transcript, Word
+from asr.types import Hypothesis, Transcript, Word
 
 WORDS_A_SUBTITLE = 7
 LONGEST_PAUSE = 1.0
@@ -16,20 +16,33 @@ LONGEST_PAUSE = 1.0
 
 
 def as_txt(name: str, transcript: Transcript) -> str:
-    """One line, empty where nothing was heard, so that lines and recordings pair up."""
-    return transcript.text + "\n"
+    """One line, empty where nothing was heard, so that lines and recordings pair up.
+
+    With alternatives a line each: rank, score, its acoustic and its language part, text, with tabs.
+    """
+    if not transcript.alternatives:
+        return transcript.text + "\n"
+    return "".join(_ranked(rank, one) for rank, one in enumerate(transcript.alternatives, 1))
 
 
 def as_json(name: str, transcript: Transcript) -> str:
-    """One object a line: ``file``, ``text``, ``duration``, ``score``, ``words`` with times and confidences."""
+    """One object a line: ``file``, ``text``, ``duration``, ``score``, ``words`` with times and confidences.
+
+    With alternatives, also those: ``text``, ``score``, ``acoustic``, ``language``.
+    """
     words = [_rounded(asdict(word)) for word in transcript.words]
-    entry = {
+    entry: dict[str, object] = {
         "file": name,
         "text": transcript.text,
         "duration": round(transcript.duration, 3),
         "score": round(transcript.score, 4),
         "words": words,
     }
+    if transcript.alternatives:
+        keys = ("text", "score", "acoustic", "language")
+        entry["alternatives"] = [
+            _rounded({key: getattr(one, key) for key in keys}) for one in transcript.alternatives
+        ]
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
@@ -76,6 +89,11 @@ FORMATS: dict[str, Callable[[str, Transcript], str]] = {
     "tsv": as_tsv,
     "ctm": as_ctm,
 }
+
+
+def _ranked(rank: int, one: Hypothesis) -> str:
+    scores = ("-" if score is None else f"{score:.3f}" for score in (one.score, one.acoustic, one.language))
+    return "\t".join([str(rank), *scores, one.text]) + "\n"
 
 
 def _subtitles(transcript: Transcript) -> Iterator[list[Word]]:

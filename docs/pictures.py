@@ -1,8 +1,10 @@
 """Draw docs/pipeline.png: one of the bundled recordings on its way through the bundled model.
 
 .venv/bin/pip install matplotlib && .venv/bin/python docs/pictures.py
+.venv/bin/python docs/pictures.py reliability MODEL MANIFEST     draws docs/reliability.svg: do confidences hold?
 """
 
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +15,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from asr import checkpoint, load, read_manifest
+from asr.decoding.confidence import expected_calibration_error, reliability
+from asr.dev_set import DevSet
 from asr.inputs import load_input
 
 FOLDER = Path(__file__).parent
@@ -20,7 +24,7 @@ SAMPLE = 4
 """Which of the bundled recordings: a voice that no training heard."""
 
 
-def main() -> None:
+def draw_pipeline() -> None:
     """Waveform, static MFCC, symbol probabilities and the words, over one time axis."""
     utterance = read_manifest(FOLDER.parent / "recipes" / "demo" / "samples" / "samples.jsonl")[SAMPLE]
     model = checkpoint.load("digits-en")
@@ -54,5 +58,42 @@ def main() -> None:
     figure.savefig(FOLDER / "pipeline.png", dpi=110)
 
 
+def draw_reliability(model: str, manifest: str, path: Path = FOLDER / "reliability.svg") -> None:
+    """Of the words of like confidence the share that is right, before and after the model's calibration."""
+    recognizer = load(model)
+    judged = DevSet(recognizer, read_manifest(manifest)).judge(recognizer.decoder)
+    words = [word for utterance in judged for word in utterance]
+    raw, correct = [confidence for confidence, _ in words], [right for _, right in words]
+    panels = {"as decoded": raw}
+    if recognizer.calibration is not None:
+        panels["calibrated"] = [recognizer.calibration(confidence) for confidence in raw]
+    size = (4.2 * len(panels), 4.8)
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis, (name, confidences) in zip(axes[0], panels.items(), strict=True):
+        _draw_bins(axis, confidences, correct)
+        error = expected_calibration_error(confidences, correct)
+        axis.set_title(f"{name}: expected calibration error {error:.3f}", fontsize=10)
+    axes[0, 0].set_ylabel("share of words that are right")
+    figure.suptitle(f"{len(words)} words of {Path(manifest).name}", fontsize=11)
+    figure.savefig(path)
+
+
+def _draw_bins(axis: plt.Axes, confidences: list[float], correct: list[bool]) -> None:
+    bins = reliability(confidences, correct)
+    axis.plot([0, 1], [0, 1], color="#999", linewidth=1, linestyle="--")
+    sizes = [4 + 300 * part.count / len(confidences) for part in bins]
+    centres, shares = [part.confidence for part in bins], [part.accuracy for part in bins]
+    axis.plot(centres, shares, color="#246", linewidth=1)
+    axis.scatter(centres, shares, s=sizes, color="#246", alpha=0.6)
+    for part in bins:
+        axis.annotate(str(part.count), (part.confidence, part.accuracy), fontsize=7, ha="right", va="bottom")
+    axis.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", aspect="equal")
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["reliability"]:
+        draw_reliability(*sys.argv[2:4])
+    else:
+        draw_pipeline()

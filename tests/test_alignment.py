@@ -1,6 +1,8 @@
 """Forced alignment against every path there is."""
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.alignment import align
+from asr.viterbi import BLOCK
 
 
 def collapse(path: tuple[int, ...]) -> list[int]:
@@ -46,3 +49,58 @@ def test_no_labels_and_too_few_frames_have_no_spans():
     assert align(log_probs, []) == []
     assert align(log_probs, [1, 1]) == [], "a blank must stand between"
     assert align(log_probs, [1, 2]) == [(0, 1), (1, 2)]
+    assert align(np.zeros((0, 3), np.float32), [1]) == []
+
+
+def plain_spans(log_probs: np.ndarray, labels: list[int]) -> list[tuple[int, int]]:
+    """Viterbi over all states of a frame at once, every back pointer kept; ties as ``argmax`` settles them."""
+    extended = np.zeros(2 * len(labels) + 1, int)
+    extended[1::2] = labels
+    may_skip = np.zeros(len(extended), bool)
+    may_skip[2:] = (extended[2:] != 0) & (extended[2:] != extended[:-2])
+    scores, steps = np.full(len(extended), -np.inf), []
+    scores[0] = 0.0
+    for frame in log_probs:
+        one, two = np.roll(scores, 1), np.where(may_skip, np.roll(scores, 2), -np.inf)
+        one[0] = -np.inf
+        arrivals = np.stack([scores, one, two])
+        steps.append(arrivals.argmax(axis=0))
+        scores = arrivals.max(axis=0) + frame[extended]
+    state = int(scores[-2:].argmax()) + len(extended) - 2
+    if scores[state] == -np.inf:
+        return []
+    frames: list[list[int]] = [[] for _ in labels]
+    for index in range(len(steps) - 1, -1, -1):
+        if state % 2:
+            frames[state // 2].append(index)
+        state -= steps[index][state]
+    return [(own[-1], own[0] + 1) for own in frames]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 14), st.lists(st.integers(1, 3), min_size=1, max_size=7), st.integers(0, 10**6))
+def test_ties_and_impossible_symbols_are_settled_as_by_the_plain_search(num_frames, labels, seed):
+    log_probs = np.random.default_rng(seed).integers(-4, 1, size=(num_frames, 4)).astype(np.float32)
+    log_probs[log_probs == -4] = -np.inf
+    assert align(log_probs, labels) == plain_spans(log_probs, labels)
+
+
+@pytest.mark.parametrize("num_frames", [BLOCK, BLOCK + 1, 3 * BLOCK + 17])
+def test_blocks_do_not_show(num_frames):
+    rng = np.random.default_rng(num_frames)
+    log_probs = rng.normal(size=(num_frames, 6)).astype(np.float32)
+    labels = rng.integers(1, 6, num_frames // 4).tolist()
+    assert align(log_probs, labels) == plain_spans(log_probs, labels)
+
+
+def test_double_precision_and_other_layouts_are_read_alike():
+    log_probs = np.random.default_rng(1).normal(size=(40, 5)).astype(np.float32)
+    spans = align(log_probs, [1, 2, 2, 4])
+    assert align(log_probs.astype(np.float64), [1, 2, 2, 4]) == spans
+    assert align(np.asfortranarray(log_probs), np.array([1, 2, 2, 4])) == spans
+
+
+def test_nothing_is_compiled_before_somebody_aligns():
+    script = "import sys, asr.alignment, asr.decoding.greedy; print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

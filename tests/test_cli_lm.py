@@ -1,6 +1,7 @@
 """``asr lm`` as a user runs it: other processes, files, exit codes."""
 
 import gzip
+import math
 import os
 import subprocess
 import sys
@@ -115,6 +116,52 @@ def test_raw_takes_words_as_they_are(run, tmp_path):
     ]
     assert words == ["<unk>", "<s>", "</s>", "A", "b,", "c", "d-e", "A\u00a0f"]
     assert "<s> </s>" in (tmp_path / "lm.arpa").read_text(encoding="utf-8")
+
+
+def facts_of(printed: str) -> dict[str, str]:
+    return {key: value.strip() for key, value in (line.split("  ", 1) for line in printed.splitlines())}
+
+
+def test_a_model_of_characters(run, tmp_path):
+    built = run("build", "--characters", "text.txt", "-o", "chars.arpa.gz")
+    assert (built.returncode, built.stdout) == (0, "chars.arpa.gz\n"), built.stderr
+    lines = unzip(tmp_path / "chars.arpa.gz").splitlines()
+    words = [
+        line.split("\t")[1] for line in lines[lines.index("\\1-grams:") + 1 : lines.index("\\2-grams:") - 1]
+    ]
+    assert sorted(words) == sorted({*["<unk>", "<s>", "</s>", "<space>"], *SENTENCES} - {" ", "\n"})
+    facts = facts_of(run("info", "chars.arpa.gz").stdout)
+    assert (facts["words are"], facts["order"], facts["1-grams"]) == ("characters", "6", str(len(words)))
+
+    scored = run("score", "chars.arpa.gz", "-", "--sentences", stdin="The é, press\nin\n".encode())
+    rows = [line.split("\t") for line in scored.stdout.splitlines()[:2]]
+    assert [row[1:] for row in rows] == [["1", "t h e <space> é <space> p r e s s"], ["0", "i n"]]
+    facts = facts_of("\n".join(scored.stdout.splitlines()[2:]))
+    assert (facts["characters"], facts["unknown characters"]) == ("13", "1 (7.69 %)")
+    total = sum(float(row[0]) for row in rows)
+    assert float(facts["perplexity"]) == pytest.approx(10 ** (-total / 15), rel=1e-3)
+    assert float(facts["bits per character"]) == pytest.approx(-total / 15 / math.log10(2), rel=1e-3)
+
+
+def test_order_and_packing_of_a_model_of_characters(run):
+    run("build", "--characters", "--order", 4, "text.txt", "-o", "chars.bin")
+    run("build", "--characters", "--order", 4, "text.txt", "-o", "chars.arpa")
+    outputs = [run("score", model, "text.txt").stdout for model in ("chars.bin", "chars.arpa")]
+    assert outputs[0] == outputs[1]
+    assert facts_of(outputs[0])["unknown characters"] == "0 (0.00 %)"
+    assert facts_of(run("info", "chars.bin").stdout)["order"] == "4"
+
+
+def test_kenlm_binaries_are_looked_at_and_scored_as_their_arpa_files(run):
+    binary, arpa = FIXTURES / "order3.trie.binary", FIXTURES / "order3.arpa.gz"
+    scores = [facts_of(run("score", model, "text.txt").stdout) for model in (binary, arpa)]
+    assert scores[0]["sentences"] == "150"
+    assert float(scores[0].pop("log10")) == pytest.approx(float(scores[1].pop("log10")), abs=1e-3)
+    assert scores[0] == scores[1]
+    facts = [facts_of(run("info", model).stdout) for model in (binary, arpa)]
+    shared = facts[0].keys() & facts[1].keys()
+    assert {"order", "words are", "1-grams", "3-grams", "log10 of unknown words"} <= shared
+    assert {key: facts[0][key] for key in shared} == {key: facts[1][key] for key in shared}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 import asr
+from asr.cli.decoder import HOTWORD_BOOST, DecoderName, DecoderOptions, make_decoder, parse_hotwords
 from asr.manifest import read_manifest
 
 SAMPLES = Path(__file__).parent.parent / "recipes" / "demo" / "samples"
@@ -120,7 +121,7 @@ def digits_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_strict_lexicon_leaves_nothing_misspelt(digits_lm: Path) -> None:
-    done = run(*PATHS, "--decoder", "beam", "--lm", digits_lm, "--lexicon", "strict", "-q")
+    done = run(*PATHS, "--lm", digits_lm, "--lexicon", "strict", "-q")
     assert done.returncode == 0, done.stderr
     heard = set(done.stdout.split())
     assert heard <= {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
@@ -141,15 +142,69 @@ def test_a_weight_of_zero_means_zero(digits_lm: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--lm", "x.arpa"], "--decoder beam"),
-        (["--beam-width", "8"], "--decoder beam"),
+        (["--decoder", "greedy", "--lm", "x.arpa"], "--decoder beam"),
+        (["--decoder", "greedy", "--beam-width", "8"], "--decoder beam"),
+        (["--decoder", "greedy", "--hotwords", "five"], "--decoder beam"),
+        (["--decoder", "greedy", "--nbest", "2"], "--decoder beam"),
         (["--decoder", "beam", "--lm-alpha", "1"], "--lm"),
+        (["--nbest", "2", "-f", "ctm"], "--nbest is for txt and json"),
+        (["--hotwords", "@nowhere.txt"], "nowhere.txt"),
     ],
 )
 def test_options_that_need_another_say_so(options: list[str], named: str) -> None:
     done = run(PATHS[0], *options)
     assert done.returncode == 2
     assert named in done.stderr.replace("\n", " ")
+
+
+def test_greedy_and_beam_say_what_they_are(digits_lm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for options, line in (
+        ({}, "greedy"),
+        ({"decoder": DecoderName.beam}, "beam of 64, no language model, beta 0"),
+        ({"lm": digits_lm, "alpha": 0.0}, f"beam of 64, {digits_lm}, alpha 0, beta 1, unknown -5"),
+        ({"beam_width": 8, "hotwords": "five:3,Two"}, "beam of 8, no language model, beta 0, 2 hotwords"),
+    ):
+        make_decoder(DecoderOptions(**options), "digits-en")
+        assert capsys.readouterr().err == f"decoder: {line}\n"
+    assert run(PATHS[0]).stderr.startswith("decoder: greedy\n")
+
+
+def test_the_best_texts_stand_in_ranks() -> None:
+    done = run(*PATHS[:2], "--nbest", "3", "-q", "-H")
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [row[:2] for row in rows] == [[path, rank] for path in PATHS[:2] for rank in "123"]
+    for first, second in ((rows[0], rows[1]), (rows[1], rows[2])):
+        assert float(first[2]) >= float(second[2])
+        assert float(first[2]) == pytest.approx(float(first[3]) + float(first[4]), abs=2e-3)
+    entry = json.loads(run(PATHS[0], "--nbest", "3", "-q", "-f", "json").stdout)
+    assert [one["text"] for one in entry["alternatives"]] == [row[5] for row in rows[:3]]
+    assert entry["text"] == entry["alternatives"][0]["text"]
+    assert entry["alternatives"][0].keys() == {"text", "score", "acoustic", "language"}
+
+
+def test_hotwords_are_written_as_the_model_writes(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("Foe 30\n\n")
+    path = next(u.audio_filepath for u in UTTERANCES if "four" in u.text.split())
+    assert "foe" in run(path, "--hotwords", f"@{tmp_path / 'words.txt'}", "-q").stdout.split()
+    refused = run(path, "--hotwords", "Köln")
+    assert refused.returncode == 1
+    assert "hotword 'köln': the model cannot write" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Kinshasa:8,Brazzaville", {"Kinshasa": 8.0, "Brazzaville": HOTWORD_BOOST}),
+        (" New York : 2.5 , a:b ", {"New York": 2.5, "a:b": HOTWORD_BOOST}),
+        ("not:-3,", {"not": -3.0}),
+    ],
+)
+def test_hotwords_have_boosts(text: str, expected: dict[str, float], tmp_path: Path) -> None:
+    assert parse_hotwords(text) == expected
+    lines = "".join(f"{word} {boost}\n" for word, boost in expected.items())
+    (tmp_path / "words.txt").write_text(lines, encoding="utf-8")
+    assert parse_hotwords(f"@{tmp_path / 'words.txt'}") == expected
 
 
 def test_a_language_model_that_is_none_is_one_sentence(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from asr.decoding import decode_greedy
 from asr.decoding.decoder import BeamDecoder, BeamSettings
+from asr.decoding.search import Search
 from asr.errors import DecoderError
 from asr.lm.ngram import NGram
 
@@ -96,7 +97,9 @@ def text_score(labels: tuple[int, ...], options: BeamSettings) -> float:
 
 
 def found(decoder: BeamDecoder, log_probs: np.ndarray) -> dict[tuple[int, ...], float]:
-    return {tuple(labels): score for labels, score in decoder._search(log_probs, SYMBOLS)}
+    search = Search(decoder.scorer(SYMBOLS))
+    search.accept(np.exp(log_probs))
+    return {tuple(search.labels(one.prefix)): one.acoustic + one.language for one in search.found()}
 
 
 @settings(max_examples=60, deadline=None)

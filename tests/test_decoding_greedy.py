@@ -47,9 +47,9 @@ def test_repeats_merge_and_blanks_and_spaces_separate(path, text):
     assert hypothesis.text == text == " ".join(word.text for word in hypothesis.words)
 
 
-def test_times_run_from_the_first_symbol_to_the_last():
+def test_times_run_from_the_first_symbol_to_the_blank_behind_the_last():
     first, second = decode_greedy(log_probs(".aa.b.. .bb"), SYMBOLS, FRAME).words
-    assert (first.start, first.end) == pytest.approx((1 * FRAME, 5 * FRAME))
+    assert (first.start, first.end) == pytest.approx((1 * FRAME, 6 * FRAME))
     assert (second.start, second.end) == pytest.approx((9 * FRAME, 11 * FRAME))
 
 

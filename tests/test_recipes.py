@@ -28,7 +28,16 @@ def test_a_missed_result_fails_the_recipe(corpora: Path, tmp_path: Path) -> None
     assert "is stated" in done.stderr
 
 
-@pytest.mark.parametrize("script", ["yesno/run.py", "fsdd/run.py"])
+def test_an4_is_scored_greedily_and_with_its_trigram(corpora: Path, tmp_path: Path) -> None:
+    folders = ["--output-dir", tmp_path / "data", "--run-dir", tmp_path / "runs"]
+    tiny = ["trainer.max_epochs=1", "model.num_layers=1", "model.hidden_size=16", "model.num_channels=16"]
+    done = run("an4/run.py", "--corpus-dir", corpora / "an4", *folders, *tiny)
+    assert done.returncode == 0, done.stderr
+    assert "| test | test, beam + trigram |" in done.stdout
+    assert (tmp_path / "data" / "train.arpa.gz").is_file()
+
+
+@pytest.mark.parametrize("script", ["yesno/run.py", "fsdd/run.py", "an4/run.py", "librispeech/run.py"])
 def test_a_wrong_folder_is_one_sentence(script: str, tmp_path: Path) -> None:
     done = run(script, "--corpus-dir", tmp_path / "absent", "--output-dir", tmp_path / "data")
     assert done.returncode == 1

@@ -4,16 +4,29 @@ import dataclasses
 import io
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from toys import FEATURES, RATE, VOCABULARY, ToneModel, random_model, random_texts, utter, write_corpus
+from toys import (
+    FEATURES,
+    RATE,
+    VOCABULARY,
+    Mumbling,
+    ToneModel,
+    random_model,
+    random_texts,
+    utter,
+    write_corpus,
+)
 
 import asr
-from asr import checkpoint
-from asr.errors import AsrError, AudioError, CheckpointError, ConfigError
+from asr import checkpoint, stored_decoder
+from asr.decoding import BeamDecoder, BeamSettings, decode_greedy
+from asr.decoding.confidence import Calibration
+from asr.errors import AsrError, AudioError, CheckpointError, ConfigError, DecoderError
 from asr.manifest import Utterance
 from asr.recognizer import Recognizer, load
 
@@ -184,7 +197,7 @@ def test_it_recognises_without_torch(tmp_path):
     soundfile.write(tmp_path / "a.wav", utter("bad dc"), RATE)
     # torch cannot even be imported; numpy's part of the toys is copied, as toys imports torch.
     source = (Path(__file__).parent / "toys.py").read_text()
-    tone_model = source[source.index("class ToneModel") :]
+    tone_model = source[source.index("class ToneModel") : source.index("class Mumbling")]
     script = f"""
 import sys
 sys.modules["torch"] = None
@@ -206,3 +219,73 @@ print(Recognizer(ToneModel(), VOCABULARY).transcribe({str(tmp_path / "a.wav")!r}
 def test_what_is_no_recording_is_refused(listener, source):
     with pytest.raises(AudioError, match="is no recording; give a path"):
         listener.transcribe(source)
+
+
+# --- decoders ------------------------------------------------------------------------------------------------------
+
+
+def test_alternatives_come_with_the_text_first(utterances):
+    recognizer = Recognizer(Mumbling(), VOCABULARY, decoder=BeamDecoder())
+    transcript = recognizer.transcribe(utterances[0], nbest=3)
+    assert len(transcript.alternatives) == 3
+    best = transcript.alternatives[0]
+    assert (best.text, best.words, best.score) == (transcript.text, transcript.words, transcript.score)
+    assert dataclasses.replace(transcript, alternatives=()) == recognizer.transcribe(utterances[0])
+    together = list(recognizer.transcribe_all(utterances, nbest=3))
+    assert together[0] == transcript
+
+
+def test_a_decoder_of_one_text_has_no_alternatives(listener, utterances):
+    with pytest.raises(DecoderError, match="beam decoder"):
+        listener.transcribe(utterances[0], nbest=2)
+
+
+def test_a_batch_is_decoded_in_order_on_any_number_of_cores(utterances):
+    threads = set()
+
+    def decode(*arguments):
+        threads.add(threading.current_thread().name)
+        return decode_greedy(*arguments)
+
+    recognizer = Recognizer(ToneModel(), VOCABULARY, decoder=decode)
+    assert [one.text for one in recognizer.transcribe_all(utterances)] == TEXTS
+    assert any(name.startswith("decode") for name in threads)
+    assert recognizer.transcribe(utterances[0]).text == TEXTS[0]
+
+
+def test_what_was_heard_can_be_decoded_later(listener, utterances, tmp_path):
+    heard = list(listener.hear_all([*utterances, tmp_path / "nowhere.wav"], batch_size=3))
+    assert isinstance(heard.pop(), AudioError)
+    symbols, step = VOCABULARY.symbols, listener.acoustic.frame_seconds
+    assert [decode_greedy(one.log_probs, symbols, step).text for one in heard] == TEXTS
+    assert [one.seconds for one in heard] == pytest.approx([u.duration for u in utterances], abs=1e-3)
+
+
+def test_confidences_are_calibrated(utterances):
+    calibration = Calibration(0.5, -1.0)
+    plain = Recognizer(Mumbling(), VOCABULARY).transcribe(utterances[0])
+    honest = Recognizer(Mumbling(), VOCABULARY, calibration=calibration).transcribe(utterances[0])
+    assert plain.words
+    expected = [calibration(word.confidence) for word in plain.words]
+    assert [word.confidence for word in honest.words] == expected
+    assert (honest.text, honest.score) == (plain.text, plain.score)
+
+
+def test_load_takes_the_decoder_that_the_model_remembers(tmp_path):
+    checkpoint.save(tmp_path / "model", random_model(), "card")
+    stored = stored_decoder.StoredDecoder(
+        settings=BeamSettings(beam_width=3),
+        confidence=stored_decoder.Confidence(Calibration(0.5), Calibration(0.25)),
+    )
+    stored_decoder.save(tmp_path / "model", stored)
+    unasked, greedy, own = (
+        load(tmp_path / "model", device="cpu", decoder=decoder)
+        for decoder in (None, decode_greedy, lambda *arguments: decode_greedy(*arguments))
+    )
+    assert unasked.decoder.settings == stored.settings
+    assert (unasked.calibration, greedy.calibration) == (Calibration(0.25), Calibration(0.5))
+    assert greedy.decoder is decode_greedy
+    assert own.calibration is None
+    (tmp_path / "model" / "decoder.yaml").write_text("decodr: beam")
+    with pytest.raises(CheckpointError, match=r"decoder\.yaml"):
+        load(tmp_path / "model", device="cpu")

@@ -114,3 +114,20 @@ def test_an_interval_without_doubt_or_without_utterances():
     assert scoring.interval([]) == Interval(0.0, 0.0)
     assert scoring.interval([Counts(hits=3)] * 5) == Interval(0.0, 0.0)
     assert scoring.interval([Counts(deletions=3)] * 5) == Interval(1.0, 1.0)
+
+
+def test_of_every_word_heard_it_is_known_whether_it_is_right():
+    assert scoring.judge("one two three", "one too three four") == [True, False, True, False]
+    assert scoring.judge("one two", "") == []
+    assert scoring.judge("", "one") == [False]
+
+
+def test_a_difference_is_surer_than_its_two_rates():
+    rng = np.random.default_rng(5)
+    hard = rng.integers(0, 6, 80)  # errors that both make
+    theirs = [scoring.Counts(10 - errors, errors) for errors in hard]
+    ours = [scoring.Counts(10 - max(errors - 1, 0), max(errors - 1, 0)) for errors in hard]
+    both = scoring.difference(ours, theirs)
+    assert both.low < scoring.total(ours).rate - scoring.total(theirs).rate < both.high < 0
+    assert both.high - both.low < scoring.interval(ours).high - scoring.interval(ours).low
+    assert scoring.difference(ours, ours) == scoring.Interval(0.0, 0.0)

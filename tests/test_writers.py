@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from asr.types import Transcript, Word
+from asr.types import Hypothesis, Transcript, Word
 from asr.writers import FORMATS
 
 WORDS = tuple(
@@ -24,6 +24,17 @@ def test_json_is_one_line_that_keeps_every_script() -> None:
     assert line.count("\n") == 1
     assert "привет" in line
     assert json.loads(line)["words"] == [{"text": "привет", "start": 0, "end": 1, "confidence": 1.0}]
+
+
+def test_alternatives_have_a_line_or_an_entry_each() -> None:
+    best = (Hypothesis("a", -1.5, (), -2.0, 0.5), Hypothesis("b", -3.25))
+    transcript = Transcript("a", (), -1.5, 1.0, best)
+    assert FORMATS["txt"]("x.wav", transcript) == "1\t-1.500\t-2.000\t0.500\ta\n2\t-3.250\t-\t-\tb\n"
+    assert json.loads(FORMATS["json"]("x.wav", transcript))["alternatives"] == [
+        {"text": "a", "score": -1.5, "acoustic": -2.0, "language": 0.5},
+        {"text": "b", "score": -3.25, "acoustic": None, "language": None},
+    ]
+    assert "alternatives" not in json.loads(FORMATS["json"]("x.wav", TRANSCRIPT))
 
 
 def test_srt_has_numbers_hours_and_at_most_seven_words() -> None:

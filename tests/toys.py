@@ -55,6 +55,13 @@ def write_corpus(folder: Path, texts: Sequence[str]) -> list[Utterance]:
     return utterances
 
 
+def write_unigram(path: Path) -> Path:
+    """A language model of the toy language: its four words, alike."""
+    words = "".join(f"-0.7\t{word}\n" for word in ("</s>", "ab", "cd", "bad", "dc"))
+    path.write_text(f"\\data\\\nngram 1=7\n\n\\1-grams:\n-3\t<unk>\n-99\t<s>\n{words}\n\\end\\\n")
+    return path
+
+
 def random_model(
     features: FeatureSettings = FEATURES,
     model: ModelSettings = SMALL,
@@ -85,4 +92,13 @@ class ToneModel:
         waves = np.exp(-2j * np.pi * np.outer(np.arange(80) / RATE, pitches))
         energies = np.abs(frames @ waves) / 80
         scores = np.concatenate([np.full((len(frames), 1), 0.03), energies], axis=1) * 1000
+        return (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)
+
+
+class Mumbling(ToneModel):
+    """The same with its scores flattened and shaken: greedy decoding errs, what follows what helps."""
+
+    def _one(self, waveform: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng(len(waveform))
+        scores = super()._one(waveform) * 0.012 + rng.normal(0, 0.9, (1, len(VOCABULARY)))
         return (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)

@@ -21,6 +21,7 @@ def build_app() -> typer.Typer:
     from asr.cli.models import models
     from asr.cli.train import train
     from asr.cli.transcribe import transcribe
+    from asr.cli.tune import tune
 
     app = typer.Typer(
         help="Train your own small, private, offline speech recogniser.",
@@ -32,7 +33,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version)
-    for command in (transcribe, train, evaluate, models, doctor):
+    for command in (transcribe, train, tune, evaluate, models, doctor):
         app.command()(command)
     app.add_typer(data.app(), name="data")
     app.add_typer(lm.app(), name="lm")

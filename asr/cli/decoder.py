@@ -1,77 +1,216 @@
-"""The decoder's options, which every command that recognises shares."""
+"""The decoder's options, which every command that recognises shares, and the decoder that they ask for."""
 
+import dataclasses
 import enum
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asr.cli.console import say
+
 if TYPE_CHECKING:
+    from asr.decoding import BeamDecoder, BeamSettings
     from asr.recognizer import Decoder
+    from asr.stored_decoder import LanguageModel, StoredDecoder
+
+HOTWORD_BOOST = 8.0
+"""Nats for a hotword without a number: a word that the sounds alone make e^8 = 3000 times less likely still wins."""
 
 
 class DecoderName(enum.StrEnum):
     """What ``--decoder`` takes."""
 
+    auto = "auto"
     greedy = "greedy"
     beam = "beam"
 
 
-DecoderOption = Annotated[
-    DecoderName,
-    typer.Option("--decoder", help="greedy takes each frame's best symbol, beam weighs whole texts."),
-]
 WidthOption = Annotated[int | None, typer.Option("--beam-width", min=1, help="Texts that beam follows [64].")]
-ModelOption = Annotated[
+LanguageModelOption = Annotated[
     Path | None, typer.Option("--lm", help="Word n-gram for beam: ARPA, .gz or packed (`asr lm build`).")
-]
-AlphaOption = Annotated[
-    float | None, typer.Option("--lm-alpha", help="Weight of the language model; 0 is none [0.5].")
-]
-BetaOption = Annotated[float | None, typer.Option("--lm-beta", help="Bonus for each word, in nats [1.0].")]
-UnknownOption = Annotated[
-    float | None, typer.Option("--unknown", help="Bonus for each word that the language model lacks [-5].")
 ]
 LexiconOption = Annotated[
     str | None, typer.Option("--lexicon", help="open: any word; strict: the language model's alone [open].")
 ]
 
 
-def make_decoder(
-    name: DecoderName,
-    width: int | None,
-    lm: Path | None,
-    alpha: float | None,
-    beta: float | None,
-    unknown: float | None,
-    lexicon: str | None,
-) -> "Decoder":
-    """The decoder that the options ask for; what was not given keeps its default.
+@dataclass(frozen=True)
+class DecoderOptions:
+    """What the command line says of decoding; fields that ``BeamSettings`` has too go by the same names."""
+
+    decoder: Annotated[
+        DecoderName,
+        typer.Option(
+            help="greedy takes each frame's best symbol, beam weighs whole texts; auto: as `asr tune` stored it "
+            "with the model, beam where an option asks for it, else greedy."
+        ),
+    ] = DecoderName.auto
+    beam_width: WidthOption = None
+    lm: LanguageModelOption = None
+    alpha: Annotated[
+        float | None, typer.Option("--lm-alpha", help="Weight of the language model; 0 is none [0.5].")
+    ] = None
+    beta: Annotated[
+        float | None, typer.Option("--lm-beta", help="Bonus for each word, in nats [1; without --lm 0].")
+    ] = None
+    unknown: Annotated[
+        float | None,
+        typer.Option("--unknown", help="Bonus for each word that the language model lacks [-5]."),
+    ] = None
+    lexicon: LexiconOption = None
+    hotwords: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD[:BOOST],...|@FILE",
+            help=f"Words and phrases to expect, each with its boost in nats [{HOTWORD_BOOST:g}]; "
+            "or a file with one a line, the boost behind a space.",
+        ),
+    ] = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The fields of ``BeamSettings`` that were given."""
+        from asr.decoding import BeamSettings
+
+        asked = {field.name: getattr(self, field.name, None) for field in dataclasses.fields(BeamSettings)}
+        return {name: value for name, value in asked.items() if value is not None}
+
+    @property
+    def ask_for_beam(self) -> bool:
+        """Whether one was given that greedy decoding knows nothing of."""
+        return bool(self.settings) or self.lm is not None or self.hotwords is not None
+
+
+def with_decoder_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for each field of ``DecoderOptions`` where it has its parameter ``decoding``."""
+    options = inspect.signature(DecoderOptions).parameters
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        parameters += options.values() if name == "decoding" else [parameter]
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> None:
+        decoding = DecoderOptions(**{name: given.pop(name) for name in options})
+        command(decoding=decoding, **given)
+
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapper
+
+
+def make_decoder(options: DecoderOptions, model: str, *, nbest: int = 0, quiet: bool = False) -> "Decoder":
+    """The decoder that a model remembers with the options over it, field by field; says which, unless ``quiet``.
 
     Raises:
-        typer.BadParameter: an option of beam was given to greedy, or one of the language model without --lm.
+        typer.BadParameter: an option of beam was given to greedy, or one of the language model without any.
+        CheckpointError: there is no such model, or what it remembers is damaged.
         LanguageModelError: the language model cannot be read.
     """
-    from asr.decoding import BeamDecoder, BeamSettings, decode_greedy
+    from asr import checkpoint, stored_decoder
+    from asr.decoding import decode_greedy
 
-    asked: dict[str, Any] = {
-        "beam_width": width,
-        "alpha": alpha,
-        "beta": beta,
-        "unknown": unknown,
-        "lexicon": lexicon,
-    }
-    given = {key: value for key, value in asked.items() if value is not None}
-    if name is DecoderName.greedy:
-        if given or lm is not None:
-            raise typer.BadParameter(
-                "--lm, --lm-alpha, --lm-beta, --lexicon and --beam-width need --decoder beam."
-            )
-        return decode_greedy
-    if lm is None:
-        if {"alpha", "unknown", "lexicon"} & given.keys():
-            raise typer.BadParameter("--lm-alpha, --unknown and --lexicon need --lm.")
-        return BeamDecoder(BeamSettings(**{"beta": 0.0, **given}))
-    from asr.lm.ngram import NGram
+    asks = options.ask_for_beam or nbest > 0
+    if options.decoder is DecoderName.greedy and asks:
+        raise typer.BadParameter(
+            "--lm, --lm-alpha, --lm-beta, --unknown, --lexicon, --beam-width, --hotwords and --nbest "
+            "need --decoder beam."
+        )
+    folder = checkpoint.resolve(model)
+    stored = stored_decoder.load(folder)
+    if options.decoder is DecoderName.auto and not asks and not stored.uses_beam:
+        missing = f"; its weights for beam need {stored.tuned.language_model}: give it as --lm"
+        line, decoder = "greedy" + missing * stored.lacks_language_model, decode_greedy
+    elif options.decoder is DecoderName.greedy:
+        line, decoder = "greedy", decode_greedy
+    else:
+        line, decoder = _make_beam(options, folder, stored)
+    if not quiet:
+        say(f"decoder: {line}")
+    return decoder
 
-    return BeamDecoder(BeamSettings(**given), NGram.load(lm))
+
+def warm_up(decoder: "Decoder") -> None:
+    """Load what is compiled, and say so where it had to be compiled first."""
+    from asr.decoding import BeamDecoder
+
+    if not isinstance(decoder, BeamDecoder):
+        return
+    # Without its hotwords, which the symbols of the trial cannot write.
+    seconds = BeamDecoder(decoder.settings, decoder.language_model).warm_up()
+    if seconds > 1.0:
+        say(f"compiled the beam search in {seconds:.1f} s (kept on disk for the next time)")
+
+
+def parse_hotwords(text: str) -> dict[str, float]:
+    """Boosts by word, from ``Kinshasa:8,Brazzaville`` or ``@FILE`` with a line each: ``Kinshasa 8``.
+
+    Raises:
+        typer.BadParameter: the file cannot be read.
+    """
+    if not text.startswith("@"):
+        return dict(_boosted(entry, ":") for entry in text.split(",") if entry.strip())
+    try:
+        lines = Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{text[1:]}: the hotwords cannot be read ({error}).") from None
+    return dict(_boosted(line, None) for line in lines if line.strip())
+
+
+def _boosted(entry: str, separator: str | None) -> tuple[str, float]:
+    word, *boost = entry.strip().rsplit(separator, 1)
+    try:
+        return word.strip(), float(*boost) if boost else HOTWORD_BOOST
+    except ValueError:  # a phrase, or a word with a colon of its own
+        return entry.strip(), HOTWORD_BOOST
+
+
+def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -> tuple[str, "BeamDecoder"]:
+    """The beam decoder, and what to say of it."""
+    from asr.decoding import BeamDecoder
+    from asr.lm.load import load
+    from asr.stored_decoder import load_language_model
+
+    given, source = options.settings, options.lm
+    if source is not None:
+        language_model: LanguageModel | None = load(source)
+    else:
+        language_model = load_language_model(folder, stored)
+        source = folder / stored.language_model if stored.language_model else None
+    if source is None and {"alpha", "unknown", "lexicon"} & given.keys():
+        raise typer.BadParameter("--lm-alpha, --unknown and --lexicon need --lm.")
+    settings = dataclasses.replace(stored.settings_for(language_model is not None), **given)
+    hotwords = _normalized(parse_hotwords(options.hotwords or ""), folder)
+    line = _describe(settings, source, len(hotwords))
+    if stored.tuned.manifest and settings == stored.settings:
+        line += (
+            f" (chosen on {stored.tuned.manifest}, with {stored.tuned.language_model or 'no language model'})"
+        )
+    return line, BeamDecoder(settings, language_model, hotwords)
+
+
+def _normalized(hotwords: dict[str, float], folder: Path) -> dict[str, float]:
+    """Written as the model writes."""
+    from asr import checkpoint
+    from asr.text import normalize
+
+    text = checkpoint.load_settings(folder).text
+    return {normalize(word, text): boost for word, boost in hotwords.items()}
+
+
+def _describe(settings: "BeamSettings", source: Path | None, num_hotwords: int) -> str:
+    """Example: beam of 64, lm.arpa.gz, alpha 0.5, beta 1, unknown -5, 2 hotwords"""
+    parts = [f"beam of {settings.beam_width}"]
+    if source is None:
+        parts += ["no language model", f"beta {settings.beta:g}"]
+    else:
+        parts += [str(source), f"alpha {settings.alpha:g}", f"beta {settings.beta:g}"]
+        strict = settings.lexicon == "strict"
+        parts.append("strict lexicon" if strict else f"unknown {settings.unknown:g}")
+    if num_hotwords:
+        parts.append("1 hotword" if num_hotwords == 1 else f"{num_hotwords} hotwords")
+    return ", ".join(parts)

@@ -5,40 +5,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asr.cli.console import complain, say
-from asr.cli.decoder import (
-    AlphaOption,
-    BetaOption,
-    DecoderName,
-    DecoderOption,
-    LexiconOption,
-    ModelOption,
-    UnknownOption,
-    WidthOption,
-    make_decoder,
-)
+from asr.cli.console import complain, progress_bar, say
+from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
+from asr.cli.options import BatchSizeOption, DeviceOption, ModelOption
 
 if TYPE_CHECKING:
     from asr.evaluation import Evaluation
     from asr.recognizer import Decoder
 
 
+@with_decoder_options
 def evaluate(
     manifest: Annotated[Path, typer.Argument(help="The test set, as `asr data build` writes it.")],
-    model: Annotated[str, typer.Option("--model", "-m", help="A bundled name, a model or a run directory.")],
+    model: ModelOption,
     report: Annotated[
         Path | None,
         typer.Option("--report", "-o", help="Also write FILE.html: every utterance, worst first, aligned."),
     ] = None,
-    decoder: DecoderOption = DecoderName.greedy,
-    beam_width: WidthOption = None,
-    lm: ModelOption = None,
-    lm_alpha: AlphaOption = None,
-    lm_beta: BetaOption = None,
-    unknown: UnknownOption = None,
-    lexicon: LexiconOption = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Utterances at a time.")] = 8,
+    decoding: DecoderOptions = DecoderOptions(),
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = 8,
 ) -> None:
     """Score a model: WER with its 95 % interval, CER, sentence errors.
 
@@ -50,10 +36,13 @@ def evaluate(
         asr evaluate test.jsonl -m digits-en
 
         asr evaluate test.jsonl -m runs/mine --report errors.html
+
+        asr evaluate test.jsonl -m runs/mine --decoder greedy     # whatever `asr tune` stored
     """
     from asr.evaluation import summary
 
-    chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, unknown, lexicon)
+    chosen = make_decoder(decoding, model)
+    warm_up(chosen)
     evaluation = _evaluate(manifest, model, chosen, device, batch_size)
     print(summary(evaluation))
     for scored in evaluation.failures:
@@ -69,18 +58,13 @@ def evaluate(
 
 
 def _evaluate(manifest: Path, model: str, decoder: "Decoder", device: str, batch_size: int) -> "Evaluation":
-    import rich.progress
-    from rich.console import Console
-
     from asr.evaluation import evaluate as run
     from asr.manifest import read_manifest
     from asr.recognizer import load
 
     utterances = read_manifest(manifest)
     recognizer = load(model, device=device, decoder=decoder)
-    with rich.progress.Progress(
-        *rich.progress.Progress.get_default_columns(), console=Console(stderr=True), transient=True
-    ) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("scoring", total=sum(u.duration for u in utterances))
         return run(
             recognizer,

@@ -12,24 +12,13 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from asr.cli.console import complain, say
-from asr.cli.decoder import (
-    AlphaOption,
-    BetaOption,
-    DecoderName,
-    DecoderOption,
-    LexiconOption,
-    ModelOption,
-    UnknownOption,
-    WidthOption,
-    make_decoder,
-)
+from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
+from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
 
 if TYPE_CHECKING:
     from asr.errors import AsrError
     from asr.recognizer import Recognizer
     from asr.types import Transcript
-
-DEFAULT_MODEL = "digits-en"
 
 
 class Format(enum.StrEnum):
@@ -43,30 +32,25 @@ class Format(enum.StrEnum):
     ctm = "ctm"
 
 
+@with_decoder_options
 def transcribe(
     inputs: Annotated[
         list[str],
         typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, folders of them, or - for stdin."),
     ],
-    model: Annotated[
-        str,
-        typer.Option("--model", "-m", help="A bundled name (see `asr models`), a model or a run directory."),
-    ] = DEFAULT_MODEL,
+    model: ModelOption = DEFAULT_MODEL,
     format: Annotated[
         Format, typer.Option("--format", "-f", help="What to write of each recording.")
     ] = Format.txt,
     output_dir: Annotated[
         Path | None, typer.Option("--output-dir", "-o", help="Write NAME.FORMAT files here, not to stdout.")
     ] = None,
-    decoder: DecoderOption = DecoderName.greedy,
-    beam_width: WidthOption = None,
-    lm: ModelOption = None,
-    lm_alpha: AlphaOption = None,
-    lm_beta: BetaOption = None,
-    unknown: UnknownOption = None,
-    lexicon: LexiconOption = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Recordings at a time.")] = 8,
+    decoding: DecoderOptions = DecoderOptions(),
+    nbest: Annotated[
+        int, typer.Option(min=0, help="So many texts a recording, with scores (txt, json).")
+    ] = 0,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = 8,
     with_filename: Annotated[
         bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
     ] = False,
@@ -83,7 +67,9 @@ def transcribe(
 
         asr transcribe *.flac recordings/ -m runs/mine -f srt -o subtitles/
 
-        asr transcribe call.wav --decoder beam --lm lm.arpa.gz --lm-alpha 0.5 --lm-beta 1
+        asr transcribe call.wav --lm lm.arpa.gz --lm-alpha 0.5 --lm-beta 1
+
+        asr transcribe call.wav --hotwords "Kinshasa:8,Brazzaville" --nbest 5
 
         ffmpeg -i talk.mp4 -f wav - | asr transcribe - -f json
     """
@@ -93,22 +79,31 @@ def transcribe(
     sources = list(_sources(inputs))
     if format in (Format.srt, Format.vtt) and output_dir is None and len(sources) > 1:
         raise typer.BadParameter(f"{format} holds one recording a file; give --output-dir.")
-    chosen = make_decoder(decoder, beam_width, lm, lm_alpha, lm_beta, unknown, lexicon)
+    if nbest and format not in (Format.txt, Format.json):
+        raise typer.BadParameter(f"--nbest is for txt and json; {format} holds one text.")
+    chosen = make_decoder(decoding, model, nbest=nbest, quiet=quiet)
     recognizer = load(model, device=device, decoder=chosen)
     if not quiet:
+        warm_up(chosen)
         say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")
     write = _writer(format, output_dir, with_filename)
-    num_failed = _run(recognizer, sources, batch_size, write, quiet)
+    num_failed = _run(recognizer, sources, batch_size, nbest, write, quiet)
     raise typer.Exit(1 if num_failed else 0)
 
 
 def _run(
-    recognizer: "Recognizer", sources: "Sequence[_Source]", batch_size: int, write: "_Write", quiet: bool
+    recognizer: "Recognizer",
+    sources: "Sequence[_Source]",
+    batch_size: int,
+    nbest: int,
+    write: "_Write",
+    quiet: bool,
 ) -> int:
     from asr.errors import AsrError
 
     started, seconds, num_failed = time.perf_counter(), 0.0, 0
-    outcomes = recognizer.transcribe_all((source.open() for source in sources), batch_size=batch_size)
+    recordings = (source.open() for source in sources)
+    outcomes = recognizer.transcribe_all(recordings, batch_size=batch_size, nbest=nbest)
     for source, outcome in zip(sources, outcomes, strict=True):
         write(source.name, outcome)
         if isinstance(outcome, AsrError):
@@ -119,9 +114,9 @@ def _run(
     elapsed = time.perf_counter() - started
     if not quiet:
         failed = f", {num_failed} failed" if num_failed else ""
-        recordings = "1 recording" if len(sources) == 1 else f"{len(sources)} recordings"
+        count = "1 recording" if len(sources) == 1 else f"{len(sources)} recordings"
         say(
-            f"{recordings}{failed}, {seconds:.1f} s of audio in {elapsed:.1f} s, "
+            f"{count}{failed}, {seconds:.1f} s of audio in {elapsed:.1f} s, "
             f"{seconds / max(elapsed, 1e-9):.0f} times real time"
         )
     return num_failed
@@ -186,7 +181,9 @@ class _Write:
             self._save(name, self.render(name, outcome))
 
     def _print(self, name: str, text: str) -> None:
-        sys.stdout.write(f"{name}\t{text}" if self.with_filename and self.format == "txt" else text)
+        if self.with_filename and self.format == "txt":
+            text = "".join(f"{name}\t{line}" for line in text.splitlines(keepends=True))
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     def _save(self, name: str, text: str) -> None:

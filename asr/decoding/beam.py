@@ -1,231 +1,286 @@
-"""CTC prefix beam search with a word n-gram, compiled (Graves 2012, section 7.5; Hannun et al. 2014).
+"""CTC prefix beam search with language model and hotwords, compiled (Graves 2012, 7.5; Hannun et al. 2014).
 
-A beam is a prefix: the labels so far, without blanks and repeats. Its probability is kept in two parts, of the
-paths that end in a blank and of those that end in its last label, for only a blank lets that label come again.
-Probabilities are linear and rescaled at every frame: no logarithm is taken inside the loop. What the language
-model says of a prefix is kept as a logarithm and multiplied in where prefixes are compared.
+A prefix is the labels so far, without blanks and repeats. Its share is kept in two parts, of the paths that end
+in a blank and of those that end in its last label, for only a blank lets that label come again.
 
-    stay     with a blank, or with the last label once more: the prefix is the same
-    extend   by a label: a new prefix, or one that is in the beam already and gets the sum
+    stay      with a blank, or with the last label once more: the prefix is the same
+    arrive    from the prefix without the last label, where both are in the beam: the shares add up
+    extend    by a label: a new prefix
+
+Shares are linear, language model included, and rescaled before they get too small: no logarithm is taken and no
+memory asked for inside the loop. What a label multiplies the share by is a constant of the prefix and the label.
 """
 
-import numba
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from asr.lm.lookup import advance
+from asr.compiled import compiled
+from asr.decoding.lexicon import UNKNOWN_NODE
+from asr.decoding.prefixes import (
+    BLANK,
+    CHARACTERS,
+    WORDS,
+    child_of,
+    end_words,
+    find_child,
+    grow,
+    num_unasked,
+    step,
+)
 
-BLANK = 0
-STAY = -1
-
-# Columns of the beam's integers and of its floats.
-NODE, LAST, PARENT, TRIE, LM_STATE, NUM_INTEGERS = range(6)
-ENDS_BLANK, ENDS_LABEL, LM_SCORE, NUM_FLOATS = range(4)
+_SMALLEST = 1e-150
 
 
-@numba.njit(cache=True, nogil=True)
-def search(log_probs, options, weights, lexicon, ngram, tree, num_nodes, beam, num_beams):  # type: ignore[no-untyped-def]
-    """Advance a beam over ``log_probs (time, vocab)``, in place; feeding chunks is feeding them at once.
+class Candidates(NamedTuple):
+    """What may follow: first every prefix of the beam again, then new ones."""
+
+    source: Any
+    label: Any
+    word: Any
+    """Node of the lexicon."""
+    state: Any
+    """Of the n-gram."""
+    gain: Any
+    blank: Any
+    """Of the prefixes that stay; new ones have none."""
+    score: Any
+    """Both shares together."""
+
+
+@compiled
+def search(probs, frame, options, lexicon, hotwords, ngram, tree, beam, num_nodes, num_beams):  # type: ignore[no-untyped-def]
+    """Advance a beam from ``frame`` on, in place; feeding chunks is feeding them at once.
 
     Args:
-        options: width, most tokens a frame, id of the space or -1.
-        weights: alpha, beta, unknown, then the token and the beam threshold in nats.
-        lexicon: children, look-ahead and word ids of the trie's nodes.
+        probs: ``(time, vocab)`` probabilities.
+        lexicon: arrays of a ``Lexicon`` with weights, see there.
+        hotwords: next node and factor, ``(num_nodes, vocab)`` each.
         ngram: the arrays of an ``NGram``.
-        tree: parent and symbol of every prefix so far, ``num_nodes`` of them.
-        beam: integers and floats of each prefix in the beam, ``num_beams`` of them; the columns are named above.
+        tree: PREFIX for every prefix that was ever kept, with room for ``width`` more a frame.
 
     Returns:
-        The new number of prefixes in the tree and in the beam, and the log of what the rescaling took out.
+        The frame to go on from (before the end only where ``options.asks``), the new number of prefixes in the
+        tree and in the beam, and the log of what the rescaling took out.
     """
-    width, max_tokens, space = options
-    num_symbols = log_probs.shape[1]
-    slot_of_child = np.full((width, num_symbols), -1, np.int32)
-    size = width * (max_tokens + 1)
-    candidates = (np.empty(size, np.int32), np.empty(size, np.int32), np.empty((size, 3)))
-    endings = (np.empty(width), np.empty(width, np.int64))
+    # Arrays are taken out of their tuples where loops begin: inside, each would cost a count of references.
+    nodes, lasts, blanks, labels = beam
+    width = options.width
+    size = width * (options.max_tokens + 1)
+    tokens = np.empty(probs.shape[1], np.int32)
+    arrived = np.zeros((width, probs.shape[1]), np.int32)
+    integers, floats = np.empty((5, size), np.int32), np.empty((4, size))
+    stay_blanks, scores, kept, order = floats[1], floats[2], integers[4], floats[3]
+    candidates = Candidates(
+        integers[0], integers[1], integers[2], integers[3], floats[0], stay_blanks, scores
+    )
     taken_out = 0.0
-    for frame in range(len(log_probs)):
-        tokens = _tokens(log_probs[frame], weights[3], max_tokens)
-        probs = np.exp(log_probs[frame])
-        factors = _factors(beam, num_beams, lexicon[1])
-        _link(beam, num_beams, slot_of_child)
-        # Stays come first: an extension into the beam finds its prefix's candidate at that prefix's own slot.
-        _stay(beam, num_beams, probs, candidates)
-        count = _extend(
-            beam, num_beams, probs, tokens, factors, space, weights, lexicon, ngram,
-            slot_of_child, candidates, endings,
-        )  # fmt: skip
-        _unlink(beam, num_beams, slot_of_child)
-        shares = candidates[2]
-        for slot in range(num_beams):
-            shares[slot, 2] = (shares[slot, ENDS_BLANK] + shares[slot, ENDS_LABEL]) * factors[slot]
-        kept = _best(shares[:count, 2], width, np.exp(-weights[4]))
-        num_nodes, scale = _move(kept, candidates, endings, space, lexicon[0], tree, num_nodes, beam)
-        num_beams = len(kept)
-        taken_out += np.log(scale)
-    return num_nodes, num_beams, taken_out
-
-
-@numba.njit(cache=True, nogil=True)
-def _link(beam, num_beams, slot_of_child):  # type: ignore[no-untyped-def]
-    """Note where in the beam each prefix's extension by a label already is."""
-    integers = beam[0]
-    for slot in range(num_beams):
-        if integers[slot, PARENT] >= 0:
-            slot_of_child[integers[slot, PARENT], integers[slot, LAST]] = slot
-
-
-@numba.njit(cache=True, nogil=True)
-def _unlink(beam, num_beams, slot_of_child):  # type: ignore[no-untyped-def]
-    """Forget it again, entry by entry: the table is large and nearly empty."""
-    integers = beam[0]
-    for slot in range(num_beams):
-        if integers[slot, PARENT] >= 0:
-            slot_of_child[integers[slot, PARENT], integers[slot, LAST]] = -1
-
-
-@numba.njit(cache=True, nogil=True)
-def _stay(beam, num_beams, probs, candidates):  # type: ignore[no-untyped-def]
-    """A blank, or the last label once more: the prefix stays what it is."""
-    integers, floats = beam
-    sources, labels, shares = candidates
-    for slot in range(num_beams):
-        last = integers[slot, LAST]
-        sources[slot], labels[slot] = slot, STAY
-        shares[slot, ENDS_BLANK] = (floats[slot, ENDS_BLANK] + floats[slot, ENDS_LABEL]) * probs[BLANK]
-        shares[slot, ENDS_LABEL] = floats[slot, ENDS_LABEL] * probs[last] if last > 0 else 0.0
-
-
-@numba.njit(cache=True, nogil=True)
-def _extend(  # type: ignore[no-untyped-def]
-    beam, num_beams, probs, tokens, factors, space, weights, lexicon, ngram,
-    slot_of_child, candidates, endings,
-):  # fmt: skip
-    """A new label: to a prefix in the beam goes the sum, else there is a candidate more. Returns their number."""
-    integers, floats = beam
-    sources, labels, shares = candidates
-    children, lookahead, word_of = lexicon
-    count = num_beams
-    for slot in range(num_beams):
-        trie, last = integers[slot, TRIE], integers[slot, LAST]
-        whole = floats[slot, ENDS_BLANK] + floats[slot, ENDS_LABEL]
-        word_ended = False
-        for label in tokens:
-            if label == BLANK:
-                continue
-            # A label after itself is a new one only behind a blank.
-            extended = (floats[slot, ENDS_BLANK] if label == last else whole) * probs[label]
-            child = slot_of_child[slot, label]
-            if child >= 0:
-                shares[child, ENDS_LABEL] += extended
-                continue
-            if label == space:
-                if not word_ended:
-                    endings[0][slot], endings[1][slot] = end_word(
-                        trie, integers[slot, LM_STATE], weights[0], weights[1], weights[2], word_of, ngram
-                    )
-                    word_ended = True
-                gain = endings[0][slot] + lookahead[0] - lookahead[trie]
+    while frame < len(probs):
+        row = probs[frame]
+        num_tokens, has_space = _tokens(row, options.token_share, options.max_tokens, options.space, tokens)
+        if has_space and options.mode == WORDS:
+            if options.asks:
+                if num_unasked(tree, nodes, num_beams):
+                    break
             else:
-                gain = lookahead[children[trie, label]] - lookahead[trie]
-            score = extended * factors[slot] * np.exp(gain)
-            if score > 0.0:
-                sources[count], labels[count] = slot, label
-                shares[count, ENDS_BLANK], shares[count, ENDS_LABEL] = 0.0, extended
-                shares[count, 2] = score
-                count += 1
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def end_word(trie, state, alpha, beta, unknown, word_of, ngram):  # type: ignore[no-untyped-def]
-    """What ending a word here adds to the language model's score, and the state after it."""
-    if trie == 0:
-        return 0.0, state  # two spaces, or one at the beginning: no word
-    word = word_of[trie]
-    log_prob, after = advance(ngram[0], ngram[1], ngram[2], ngram[3], ngram[4], ngram[5], state, word)
-    score = alpha * log_prob + beta
-    return (score + unknown if word == 0 else score), after
-
-
-@numba.njit(cache=True, nogil=True)
-def whole_scores(beam, num_beams, weights, lexicon, ngram, eos):  # type: ignore[no-untyped-def]
-    """The score of each prefix as a whole text: its last word ended, then the sentence (unless ``eos`` is -1)."""
-    integers, floats = beam
-    alpha, beta, unknown = weights[:3]
-    scores = np.empty(num_beams)
-    for slot in range(num_beams):
-        trie, state = integers[slot, TRIE], integers[slot, LM_STATE]
-        word, state = end_word(trie, state, alpha, beta, unknown, lexicon[2], ngram)
-        if eos >= 0:
-            ending, _ = advance(ngram[0], ngram[1], ngram[2], ngram[3], ngram[4], ngram[5], state, eos)
-            word += alpha * ending
-        acoustic = np.log(floats[slot, ENDS_BLANK] + floats[slot, ENDS_LABEL])
-        scores[slot] = acoustic + floats[slot, LM_SCORE] + word
-    return scores
-
-
-@numba.njit(cache=True, nogil=True)
-def _tokens(log_probs, threshold, most):  # type: ignore[no-untyped-def]
-    """The labels worth trying: near enough to the best, the best of them where they are too many."""
-    near = np.flatnonzero(log_probs >= log_probs.max() - threshold)
-    if len(near) <= most:
-        return near
-    return near[np.argsort(-log_probs[near])[:most]]
-
-
-@numba.njit(cache=True, nogil=True)
-def _factors(beam, num_beams, lookahead):  # type: ignore[no-untyped-def]
-    """The language model's opinion of each prefix, the word it is in included, relative to the best."""
-    integers, floats = beam
-    opinions = np.empty(num_beams)
-    for slot in range(num_beams):
-        opinions[slot] = floats[slot, LM_SCORE] + lookahead[integers[slot, TRIE]]
-    return np.exp(opinions - opinions.max())
-
-
-@numba.njit(cache=True, nogil=True)
-def _best(scores, width, share):  # type: ignore[no-untyped-def]
-    """The candidates to keep: at most ``width``, none below ``share`` of the best."""
-    floor = scores.max() * share
-    if len(scores) > width:
-        floor = max(floor, np.partition(scores, len(scores) - width)[len(scores) - width])
-    above = np.flatnonzero(scores > floor)
-    level = np.flatnonzero(scores == floor)[: width - len(above)]
-    return np.concatenate((above, level))
-
-
-@numba.njit(cache=True, nogil=True)
-def _move(kept, candidates, endings, space, children, tree, num_nodes, beam):  # type: ignore[no-untyped-def]
-    """Make the kept candidates the beam, rescaled so that the likeliest prefix has probability 1."""
-    sources, labels, shares = candidates
-    integers, floats = beam
-    old_integers, old_scores = integers.copy(), floats[:, LM_SCORE].copy()
-    new_slot = np.full(len(integers), -1, np.int32)
-    scale = 0.0
-    for position, candidate in enumerate(kept):
-        scale = max(scale, shares[candidate, ENDS_BLANK] + shares[candidate, ENDS_LABEL])
-        if labels[candidate] == STAY:
-            new_slot[sources[candidate]] = position
-    for position, candidate in enumerate(kept):
-        source, label = sources[candidate], labels[candidate]
-        integers[position] = old_integers[source]
-        floats[position, LM_SCORE] = old_scores[source]
-        floats[position, ENDS_BLANK] = shares[candidate, ENDS_BLANK] / scale
-        floats[position, ENDS_LABEL] = shares[candidate, ENDS_LABEL] / scale
-        if label == STAY:
-            parent = old_integers[source, PARENT]
-            integers[position, PARENT] = new_slot[parent] if parent >= 0 else -1
-            continue
-        tree[0][num_nodes], tree[1][num_nodes] = old_integers[source, NODE], label
-        integers[position, NODE] = num_nodes
-        integers[position, LAST] = label
-        integers[position, PARENT] = new_slot[source]
-        num_nodes += 1
-        if label == space:
-            floats[position, LM_SCORE] += endings[0][source]
-            integers[position, LM_STATE] = endings[1][source]
-            integers[position, TRIE] = 0
+                end_words(tree, nodes, num_beams, options.alpha, lexicon, ngram)
+        frame += 1
+        if num_tokens == 0:
+            best = _stay(row, lasts, blanks, labels, num_beams)
         else:
-            integers[position, TRIE] = children[old_integers[source, TRIE], label]
-    return num_nodes, scale
+            best = _stay_or_arrive(
+                row, frame, tree, nodes, lasts, blanks, labels, num_beams, stay_blanks, scores, arrived
+            )
+            count, best = _extend(
+                row, frame, tokens, num_tokens, options, lexicon, hotwords, ngram, tree, beam, num_beams,
+                candidates, arrived, best,
+            )  # fmt: skip
+            count = _best(scores, count, width, best * options.beam_share, kept, order)
+            num_nodes = _move(kept, count, hotwords.next, tree, beam, num_nodes, num_beams, candidates)
+            num_beams = count
+        if best < _SMALLEST:
+            taken_out += _rescale(blanks, labels, num_beams, best)
+    return frame, num_nodes, num_beams, taken_out
+
+
+@compiled
+def _rescale(blanks, labels, num_beams, best):  # type: ignore[no-untyped-def]
+    """Make the best share 1; returns the log of what was taken out of all."""
+    for slot in range(num_beams):
+        blanks[slot] /= best
+        labels[slot] /= best
+    return np.log(best)
+
+
+@compiled
+def _tokens(row, share, most, space, tokens):  # type: ignore[no-untyped-def]
+    """The labels worth trying: near enough to the best, the best of them where they are too many."""
+    best = row[BLANK]
+    for label in range(BLANK + 1, len(row)):
+        best = max(best, row[label])
+    floor = best * share
+    count = 0
+    for label in range(BLANK + 1, len(row)):
+        if row[label] >= floor:
+            tokens[count] = label
+            count += 1
+    if count > most:
+        order = np.argsort(-row[tokens[:count]])[:most]
+        tokens[:most] = tokens[:count][order]
+        count = most
+    has_space = False
+    for index in range(count):
+        has_space |= tokens[index] == space
+    return count, has_space
+
+
+@compiled
+def _stay(row, lasts, blanks, labels, num_beams):  # type: ignore[no-untyped-def]
+    """A frame in which only the blank is worth trying: every prefix stays what it is. Returns the best share."""
+    best = 0.0
+    for slot in range(num_beams):
+        blank = (blanks[slot] + labels[slot]) * row[BLANK]
+        label = labels[slot] * row[lasts[slot]]
+        blanks[slot], labels[slot] = blank, label
+        best = max(best, blank + label)
+    return best
+
+
+@compiled
+def _stay_or_arrive(  # type: ignore[no-untyped-def]
+    row, stamp, tree, nodes, lasts, blanks, labels, num_beams, stay_blanks, scores, arrived
+):
+    """Every prefix of the beam as a candidate, with what comes from its parent; marks these extensions."""
+    best = 0.0
+    for slot in range(num_beams):
+        last = lasts[slot]
+        blank = (blanks[slot] + labels[slot]) * row[BLANK]
+        label = labels[slot] * row[last]
+        prefix = tree[nodes[slot]]
+        if prefix.parent >= 0:
+            source = tree[prefix.parent].slot
+            if source >= 0:
+                # A label after itself is a new one only behind a blank.
+                whole = blanks[source] if lasts[source] == last else blanks[source] + labels[source]
+                label += whole * row[last] * prefix.gain
+                arrived[source, last] = stamp
+        stay_blanks[slot] = blank
+        scores[slot] = blank + label
+        best = max(best, blank + label)
+    return best
+
+
+@compiled
+def _extend(  # type: ignore[no-untyped-def]
+    row, stamp, tokens, num_tokens, options, lexicon, hotwords, ngram, tree, beam, num_beams, candidates,
+    arrived, best,
+):  # fmt: skip
+    """New prefixes, those that will not be kept in any case left out. Returns all candidates and the best share."""
+    nodes, lasts, blanks, labels = beam
+    mode, space, alpha, beta = options.mode, options.space, options.alpha, options.beta
+    has_hotwords, beam_share = options.has_hotwords, options.beam_share
+    first_child, symbol, gains, fall = lexicon.first_child, lexicon.symbol, lexicon.gain, lexicon.fall
+    word_of, hot_gain = lexicon.word_of, hotwords.gain
+    sources, new_labels, words, states, new_gains, _, scores = candidates
+    count, floor = num_beams, best * beam_share
+    for slot in range(num_beams):
+        node, prefix = nodes[slot], tree[nodes[slot]]
+        for index in range(num_tokens):
+            label = tokens[index]
+            if arrived[slot, label] == stamp:
+                continue
+            word, state, gain = 0, prefix.state, 1.0
+            if mode == WORDS:
+                if label == space:
+                    state, gain = prefix.ending_state, prefix.ending
+                else:
+                    word = child_of(prefix.word, label, first_child, symbol)
+                    gain = fall[prefix.word] if word == UNKNOWN_NODE else gains[word]
+            elif mode == CHARACTERS:
+                log_prob, state = step(ngram, prefix.state, word_of[label])
+                gain = np.exp(alpha * log_prob + beta)
+            if has_hotwords:
+                gain *= hot_gain[prefix.hot, label]
+            # A label after itself is a new one only behind a blank.
+            share = blanks[slot] if label == lasts[slot] else blanks[slot] + labels[slot]
+            score = share * row[label] * gain
+            if score > floor:
+                sources[count], new_labels[count], words[count], states[count] = node, label, word, state
+                new_gains[count], scores[count] = gain, score
+                count += 1
+                best = max(best, score)
+                floor = best * beam_share
+    return count, best
+
+
+@compiled
+def _best(scores, count, width, floor, kept, order):  # type: ignore[no-untyped-def]
+    """The candidates to keep, in order: at most ``width``, none below ``floor``. Returns their number."""
+    num_kept = 0
+    for candidate in range(count):
+        if scores[candidate] >= floor:
+            kept[num_kept], order[num_kept] = candidate, scores[candidate]
+            num_kept += 1
+    if num_kept <= width:
+        return num_kept
+    cut, room_at_cut = _nth_largest(order, num_kept, width), width
+    for index in range(num_kept):
+        room_at_cut -= order[index] > cut
+    position = 0
+    for index in range(num_kept):
+        score = scores[kept[index]]
+        if score == cut:
+            room_at_cut -= 1
+        if score > cut or (score == cut and room_at_cut >= 0):
+            kept[position] = kept[index]
+            position += 1
+    return position
+
+
+@compiled
+def _nth_largest(values, count, rank):  # type: ignore[no-untyped-def]
+    """Of the first ``count`` values, which are put into another order (Hoare's FIND, 1961)."""
+    low, high, place = 0, count - 1, rank - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        left, right = low, high
+        while left <= right:
+            while values[left] > pivot:
+                left += 1
+            while values[right] < pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left, right = left + 1, right - 1
+        if place <= right:
+            high = right
+        elif place >= left:
+            low = left
+        else:
+            break
+    return values[place]
+
+
+@compiled
+def _move(kept, count, next_hot, tree, beam, num_nodes, num_beams, candidates):  # type: ignore[no-untyped-def]
+    """Make the kept candidates the beam; returns the new number of prefixes in the tree."""
+    nodes, lasts, blanks, labels = beam
+    sources, new_labels, words, states, gains, stay_blanks, scores = candidates
+    for slot in range(num_beams):
+        tree[nodes[slot]].slot = -1
+    for slot in range(count):
+        one = kept[slot]
+        if one < num_beams:
+            # Kept candidates come in order, so what is read here has not been written yet.
+            node, blank = nodes[one], stay_blanks[one]
+        else:
+            blank = 0.0
+            node = find_child(tree, sources[one], new_labels[one])
+            if node < 0:
+                node, num_nodes = num_nodes, num_nodes + 1
+                grow(tree, node, sources[one], new_labels[one], words[one], states[one], gains[one])
+                tree[node].hot = next_hot[tree[sources[one]].hot, new_labels[one]]
+        nodes[slot], blanks[slot], labels[slot] = node, blank, scores[one] - blank
+        lasts[slot] = tree[node].label
+        tree[node].slot = slot
+    return num_nodes

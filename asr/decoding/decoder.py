@@ -1,20 +1,30 @@
 """The beam decoder as a user meets it: options in, hypotheses out; the search itself is in ``beam``."""
 
-from collections.abc import Sequence
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr.alignment import align
-from asr.decoding.lexicon import UNKNOWN_NODE, Lexicon, build_lexicon
+from asr.decoding.hotwords import build_hotwords
+from asr.decoding.lexicon import WeightedLexicon, build_lexicon, weigh
+from asr.decoding.search import EMPTY, Found, Scorer, Search
 from asr.decoding.words import check_log_probs, make_words
 from asr.errors import DecoderError
-from asr.types import Hypothesis
+from asr.lm.kenlm_binary import KenlmModel
+from asr.types import Hypothesis, Word
 
 if TYPE_CHECKING:
     from asr.lm.ngram import NGram
+
+Symbols = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -26,32 +36,48 @@ class BeamSettings:
     alpha: float = 0.5
     """Weight of the language model's log-probabilities; 0 is none at all."""
     beta: float = 1.0
-    """Added for each word; without it a language model prefers few."""
+    """Added for each word (each character, with a model of characters); without it a language model prefers few."""
     unknown: float = -5.0
     """Added for each word that the language model does not know."""
     lexicon: str = "open"
-    """open: any word may be written; strict: only words of the language model."""
+    """open: any word may be written; strict: only words of the language model, and hotwords."""
     max_tokens: int = 32
     """Symbols tried at each frame at most."""
     token_threshold: float = 12.0
     """Symbols further below the best one of a frame, in nats, are not tried."""
     beam_threshold: float = 20.0
     """Prefixes further below the best one, in nats, are dropped."""
+    times: bool = True
+    """Whether to find when each word was said; without, hypotheses have a text and no words, and come sooner."""
 
     def __post_init__(self) -> None:
         if self.beam_width < 1 or self.max_tokens < 1:
             raise DecoderError("beam_width and max_tokens must be positive.")
         if self.lexicon not in ("open", "strict"):
             raise DecoderError(f"lexicon={self.lexicon!r} is not one of open, strict.")
+        for name in ("alpha", "beta", "unknown"):
+            if not math.isfinite(getattr(self, name)):
+                raise DecoderError(f"{name}={getattr(self, name)} must be a finite number.")
+        if not (self.token_threshold >= 0 and self.beam_threshold >= 0):
+            raise DecoderError("token_threshold and beam_threshold must not be negative.")
 
 
 class BeamDecoder:
-    """Prefix beam search over one recording's log_probs, with a word n-gram where one is given."""
+    """Prefix beam search, with an n-gram of words or characters and with hotwords where they are given.
 
-    def __init__(self, settings: BeamSettings = BeamSettings(), language_model: "NGram | None" = None):
+    Hotwords are words or phrases and their boosts in nats. One decoder may be used by many threads.
+    """
+
+    def __init__(
+        self,
+        settings: BeamSettings = BeamSettings(),
+        language_model: "NGram | KenlmModel | None" = None,
+        hotwords: Mapping[str, float] = MappingProxyType({}),
+    ):
         self.settings = settings
         self.language_model = language_model
-        self._lexicons: dict[tuple[str, ...], Lexicon] = {}
+        self.hotwords = dict(hotwords)
+        self._scorers: dict[Symbols, Scorer] = {}
 
     def __call__(
         self, log_probs: NDArray[np.float32], symbols: Sequence[str], frame_seconds: float
@@ -68,93 +94,197 @@ class BeamDecoder:
             DecoderError: the shape does not fit the symbols, or a score is not a number.
         """
         check_log_probs(log_probs, symbols)
-        scores = log_probs.astype(np.float64)
-        normalized = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
-        found: dict[str, Hypothesis] = {}
-        for labels, score in self._search(normalized, tuple(symbols)) or [([], -np.inf)]:
-            spans = align(normalized, labels)
-            words = make_words(labels, spans, normalized, symbols, frame_seconds)
-            text = " ".join(word.text for word in words)
+        probs, log_probs = normalize(log_probs)
+        search = Search(self.scorer(symbols))
+        search.accept(probs)
+        return self.hypotheses(search, log_probs, symbols, frame_seconds, count)
+
+    def batch(
+        self,
+        log_probs: NDArray[np.float32],
+        lengths: Sequence[int],
+        symbols: Sequence[str],
+        frame_seconds: float,
+    ) -> list[Hypothesis]:
+        """The best hypothesis of each of ``log_probs (batch, time, vocab)``, on all cores.
+
+        Raises:
+            DecoderError: as ``nbest``; also when the lengths do not fit.
+        """
+        if (
+            log_probs.ndim != 3
+            or len(lengths) != len(log_probs)
+            or max(lengths, default=0) > log_probs.shape[1]
+        ):
+            raise DecoderError(f"lengths {list(lengths)} do not fit log_probs of shape {log_probs.shape}.")
+        self.scorer(symbols)  # once, and not in every thread
+        with ThreadPoolExecutor(num_cores()) as threads:
+            rows = [one[:length] for one, length in zip(log_probs, lengths, strict=True)]
+            return list(threads.map(lambda row: self(row, symbols, frame_seconds), rows))
+
+    def stream(self, symbols: Sequence[str], frame_seconds: float) -> "BeamStream":
+        """A decoding whose frames come in chunks."""
+        return BeamStream(self, symbols, frame_seconds)
+
+    def warm_up(self) -> float:
+        """Load the compiled search, or compile it where nobody has yet; returns the seconds that took."""
+        started = time.perf_counter()
+        if self.hotwords:
+            return BeamDecoder(self.settings, self.language_model).warm_up()  # they may need other symbols
+        self.nbest(np.log([[0.1, 0.8, 0.1]] * 2, dtype=np.float32), ("<blank>", "a", " "), 0.01, 1)
+        return time.perf_counter() - started
+
+    def scorer(self, symbols: Sequence[str]) -> Scorer:
+        """What the search needs besides the sounds, made once for each vocabulary."""
+        key = tuple(symbols)
+        if key not in self._scorers:
+            self._scorers[key] = self._make_scorer(key)
+        return self._scorers[key]
+
+    def hypotheses(
+        self,
+        search: Search,
+        log_probs: NDArray[np.float32],
+        symbols: Sequence[str],
+        frame_seconds: float,
+        count: int,
+    ) -> list[Hypothesis]:
+        """The best ``count`` texts of what a search found, never none, with their words."""
+        kept: dict[str, Hypothesis] = {}
+        for one in search.found() or [Found(EMPTY, -np.inf, 0.0)]:
+            labels = search.labels(one.prefix)
+            text = " ".join("".join(symbols[label] for label in labels).split())
             # Prefixes that differ in their spaces alone are one text; the first is the best.
-            found.setdefault(text, Hypothesis(text, score, words))
-            if len(found) == count:
+            if text not in kept:
+                words: tuple[Word, ...] = ()
+                if self.settings.times:
+                    spans = align(log_probs, labels)
+                    words = make_words(labels, spans, log_probs, symbols, frame_seconds)
+                score = one.acoustic + one.language
+                kept[text] = Hypothesis(text, score, words, one.acoustic, one.language)
+            if len(kept) == count:
                 break
-        return list(found.values())
+        return list(kept.values())
 
-    def _search(
-        self, log_probs: NDArray[np.float64], symbols: tuple[str, ...]
-    ) -> list[tuple[list[int], float]]:
-        """The labels and the score of every prefix that is left at the end, best first."""
-        # Compiled code is loaded when somebody decodes, not when somebody imports.
-        from asr.decoding import beam as kernel
+    def _make_scorer(self, symbols: Symbols) -> Scorer:
+        from asr.decoding import prefixes
 
-        if not len(log_probs):
-            return [([], 0.0)]
-        weights, lexicon, ngram, first_state, eos = self._scorer(symbols)
-        width = self.settings.beam_width
-        tree = np.full((2, width * len(log_probs) + 1), -1, np.int32)
-        integers = np.zeros((width, kernel.NUM_INTEGERS), np.int64)
-        integers[0] = [0, -1, -1, 0, first_state]  # the empty prefix: no last label, no parent
-        floats = np.zeros((width, kernel.NUM_FLOATS))
-        floats[0, kernel.ENDS_BLANK] = 1.0
-        options = (
-            width,
-            min(self.settings.max_tokens, len(symbols)),
-            symbols.index(" ") if " " in symbols else -1,
-        )
-        beam = (integers, floats)
-        _, num_beams, taken_out = kernel.search(
-            log_probs, options, weights, lexicon, ngram, (tree[0], tree[1]), 1, beam, 1
-        )
-        scores = kernel.whole_scores(beam, num_beams, weights, lexicon, ngram, eos) + taken_out
-        possible = [slot for slot in np.argsort(-scores) if scores[slot] > -np.inf]
-        return [(_labels(tree, integers[slot, kernel.NODE]), float(scores[slot])) for slot in possible]
-
-    def _scorer(self, symbols: tuple[str, ...]) -> tuple[Any, ...]:
-        """What the search needs of the language model: weights, lexicon, arrays, first state, </s>."""
         settings, model = self.settings, self.language_model
-        thresholds = (settings.token_threshold, settings.beam_threshold)
+        mode = prefixes.WORDS
+        if model is not None and model.is_characters:
+            mode = prefixes.CHARACTERS
+        elif model is None and settings.beta == 0:
+            mode = prefixes.ALIKE
+        options = prefixes.Options(
+            width=settings.beam_width,
+            max_tokens=min(settings.max_tokens, len(symbols)),
+            token_share=math.exp(-settings.token_threshold),
+            beam_share=math.exp(-settings.beam_threshold),
+            space=symbols.index(" ") if " " in symbols else -1,
+            mode=mode,
+            alpha=settings.alpha if model is not None else 0.0,
+            beta=settings.beta,
+            has_hotwords=bool(self.hotwords),
+            asks=isinstance(model, KenlmModel),
+        )
+        hotwords = build_hotwords(self.hotwords, symbols)
+        return Scorer(options, self._lexicon(symbols), hotwords, model)
+
+    def _lexicon(self, symbols: Symbols) -> WeightedLexicon:
+        settings, model = self.settings, self.language_model
         if model is None:
-            return (
-                (0.0, settings.beta, 0.0, *thresholds),
-                _no_lexicon(symbols, settings.beta),
-                _NO_NGRAM,
-                0,
-                -1,
-            )
-        if symbols not in self._lexicons:
-            self._lexicons[symbols] = build_lexicon(model.words, model.log_prob, symbols)
-        lexicon = self._lexicons[symbols]
-        unknown = -np.inf if settings.lexicon == "strict" else settings.unknown
-        lookahead = settings.alpha * lexicon.promise.astype(np.float64) + settings.beta
-        lookahead[0] = 0.0
-        lookahead[UNKNOWN_NODE] += unknown
-        weights = (settings.alpha, settings.beta, unknown, *thresholds)
-        arrays = (lexicon.children, lookahead, lexicon.word_of)
-        return weights, arrays, model.arrays, model.bos_state, model.eos
+            nobody = np.zeros(1, np.float32)
+            return weigh(build_lexicon(["<unk>"], nobody, symbols), 0.0, settings.beta, 0.0, strict=False)
+        if model.is_characters:
+            return _character_lexicon(model, symbols)
+        hotwords = sorted({word for phrase in self.hotwords for word in phrase.split()})
+        lexicon = build_lexicon(model.words, model.log_prob, symbols, hotwords)
+        strict = settings.lexicon == "strict"
+        return weigh(lexicon, settings.alpha, settings.beta, settings.unknown, strict=strict)
 
 
-_NO_NGRAM = (
-    np.zeros(1, np.uint64),
-    np.zeros(1, np.int32),
-    np.zeros(1, np.float32),
-    np.zeros(1, np.int32),
-    np.zeros(1, np.float32),
-    np.full(1, -1, np.int32),
-)
-"""A language model to which every word is alike."""
-for _array in _NO_NGRAM:
-    _array.setflags(write=False)
+class BeamStream:
+    """A decoding in progress: any chunks give in the end what all frames at once would have given."""
+
+    def __init__(self, decoder: BeamDecoder, symbols: Sequence[str], frame_seconds: float):
+        self._decoder, self._symbols, self._frame_seconds = decoder, symbols, frame_seconds
+        self._search = Search(decoder.scorer(symbols))
+        self._log_probs: list[NDArray[np.float32]] = []
+
+    def accept(self, log_probs: NDArray[np.float32]) -> None:
+        """Go on with ``log_probs (time, vocab)``, of any length.
+
+        Raises:
+            DecoderError: the shape does not fit the symbols, or a score is not a number.
+        """
+        check_log_probs(log_probs, self._symbols)
+        probs, normalized = normalize(log_probs)
+        self._log_probs.append(normalized)
+        self._search.accept(probs)
+
+    @property
+    def partial(self) -> "Partial":
+        """What seems to have been said so far."""
+        symbols = [self._symbols[label] for label in self._search.best()]
+        return Partial("".join(symbols), len("".join(symbols[: self._search.num_stable()])))
+
+    def finish(self, count: int = 1) -> list[Hypothesis]:
+        """The ``count`` best texts of all that came; more may come all the same."""
+        log_probs = np.concatenate([np.empty((0, len(self._symbols)), np.float32), *self._log_probs])
+        return self._decoder.hypotheses(self._search, log_probs, self._symbols, self._frame_seconds, count)
 
 
-def _no_lexicon(symbols: Sequence[str], beta: float) -> tuple[NDArray[Any], ...]:
-    children = np.full((2, len(symbols)), UNKNOWN_NODE, np.int32)
-    return children, np.array([0.0, beta]), np.zeros(2, np.int64)
+@dataclass(frozen=True)
+class Partial:
+    """What a stream has understood so far."""
+
+    text: str
+    num_stable: int
+    """Characters of ``text`` that no later sound can change."""
+
+    @property
+    def stable(self) -> str:
+        """The part of the text that stays."""
+        return self.text[: self.num_stable]
 
 
-def _labels(tree: NDArray[np.int32], node: int) -> list[int]:
-    labels = []
-    while node > 0:
-        labels.append(int(tree[1, node]))
-        node = int(tree[0, node])
-    return labels[::-1]
+_IMPOSSIBLE = np.float32(-80.0)
+"""Below a frame's best; so that something is possible whatever the lexicon forbids."""
+
+
+def normalize(log_probs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities ``(time, vocab)`` and their logarithms, whatever constants had been added to the scores.
+
+    Raises:
+        DecoderError: the scores of a frame are infinite, or all of them minus infinity.
+    """
+    best = log_probs.max(axis=1, keepdims=True)
+    if not np.isfinite(best).all():
+        frame = int(np.isfinite(best[:, 0]).argmin())
+        raise DecoderError(
+            f"log_probs have no finite best score at frame {frame}; the model's weights are damaged."
+        )
+    shifted = np.maximum(np.asarray(log_probs - best, np.float32), _IMPOSSIBLE)
+    probs = np.exp(shifted)
+    total = probs.sum(axis=1, keepdims=True)
+    return probs / total, shifted - np.log(total)
+
+
+def _character_lexicon(model: "NGram | KenlmModel", symbols: Symbols) -> WeightedLexicon:
+    """No trie: ``word_of`` has the model's token for each symbol."""
+    tokens = [model.word_id("<space>" if symbol == " " else symbol) for symbol in symbols]
+    nothing = np.zeros(2)
+    return WeightedLexicon(
+        np.zeros(3, np.int32),
+        np.zeros(2, np.int32),
+        np.array(tokens, np.int32),
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+    )
+
+
+def num_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

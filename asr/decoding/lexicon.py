@@ -1,56 +1,104 @@
-"""The words of a language model as a trie over a model's symbols: which letters may follow, and what they promise."""
+"""The words of a language model as a trie over a vocabulary's symbols, and what the weights make of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+ROOT, UNKNOWN_NODE = 0, 1
+"""Between words; in a word that is not in the trie."""
 
-@dataclass(frozen=True)
-class Lexicon:
-    """Node 0 is the beginning of a word, node 1 is a word that nobody knows."""
 
-    children: NDArray[np.int32]
-    """(num_nodes, num_symbols) the node behind each symbol."""
-    promise: NDArray[np.float32]
-    """(num_nodes,) the best unigram log-probability of the words below."""
-    word_of: NDArray[np.int64]
+class Lexicon(NamedTuple):
+    """Level by level: the children of a node stand together, sorted by their symbols."""
+
+    first_child: NDArray[np.int32]
+    """(num_nodes + 1,) the children of ``node`` are ``first_child[node]`` up to ``first_child[node + 1]``."""
+    symbol: NDArray[np.int32]
+    """(num_nodes,) the last symbol of each."""
+    parent: NDArray[np.int32]
+    """(num_nodes,)"""
+    levels: tuple[int, ...]
+    """Where each level begins, and the end."""
+    word_of: NDArray[np.int32]
     """(num_nodes,) the id of the word that ends here; 0, the unknown word, where none does."""
+    is_word: NDArray[np.bool_]
+    """(num_nodes,) whether a word ends here, be it one that the language model does not know."""
+    log_prob: NDArray[np.float64]
+    """(num_nodes,) unigram log-probability of ``word_of``."""
 
 
-UNKNOWN_NODE = 1
+class WeightedLexicon(NamedTuple):
+    """What the search multiplies by; a word that has begun is given in advance what the best of its kind will get."""
+
+    first_child: NDArray[np.int32]
+    symbol: NDArray[np.int32]
+    word_of: NDArray[np.int32]
+    bonus: NDArray[np.float64]
+    """(num_nodes,) added to a word that ends here, apart from the n-gram; -inf where none may."""
+    promise: NDArray[np.float64]
+    """(num_nodes,) log of what was given in advance, taken back when the word ends."""
+    gain: NDArray[np.float64]
+    """(num_nodes,) factor for coming here from the parent."""
+    fall: NDArray[np.float64]
+    """(num_nodes,) factor for leaving the trie from here."""
 
 
-def build_lexicon(words: Sequence[str], log_prob: NDArray[np.float32], symbols: Sequence[str]) -> Lexicon:
+def build_lexicon(
+    words: Sequence[str], log_prob: NDArray[np.float32], symbols: Sequence[str], further: Sequence[str] = ()
+) -> Lexicon:
     """The trie of the words that the symbols can write; their ids are their places in ``words``, 0 the unknown one.
 
-    ``log_prob`` has the unigram of each word; special words in angle brackets are left out.
+    ``log_prob`` has the unigram of each word. ``further`` words may be written though the model does not know them.
     """
     ids = {symbol: index for index, symbol in enumerate(symbols) if len(symbol) == 1 and symbol != " "}
-    branches: list[dict[int, int]] = [{}, {}]
-    word_of, promise = [0, 0], [-np.inf, float(log_prob[0])]
-    for word_id, word in enumerate(words):
-        if word_id == 0 or not word or any(character not in ids for character in word):
-            continue
-        node = 0
-        for character in word:
-            symbol = ids[character]
-            if symbol not in branches[node]:
-                branches[node][symbol] = len(branches)
-                branches.append({})
-                word_of.append(0)
-                promise.append(-np.inf)
-            node = branches[node][symbol]
-            promise[node] = max(promise[node], float(log_prob[word_id]))
-        word_of[node] = word_id
-    promise[0] = 0.0  # between words nothing is promised
-    return Lexicon(_table(branches, len(symbols)), np.array(promise, np.float32), np.array(word_of, np.int64))
+    word_ids = np.array([*range(1, len(words)), *[0] * len(further)], np.int32)
+    letters, lengths = _spell([*words[1:], *further], ids)
+    word_ids, lengths = word_ids[lengths > 0], lengths[lengths > 0]
+    starts = np.cumsum(lengths) - lengths
+    at = np.zeros(len(lengths), np.int64)
+    parents, lasts, levels = [np.array([-1, -1])], [np.array([-1, -1])], [0, 2]
+    for depth in range(int(lengths.max(initial=0))):
+        longer = np.flatnonzero(lengths > depth)
+        keys = at[longer] * len(symbols) + letters[starts[longer] + depth]
+        nodes, where = np.unique(keys, return_inverse=True)
+        at[longer] = levels[-1] + where
+        parents.append(nodes // len(symbols))
+        lasts.append(nodes % len(symbols))
+        levels.append(levels[-1] + len(nodes))
+    parent, symbol = np.concatenate(parents).astype(np.int32), np.concatenate(lasts).astype(np.int32)
+    word_of, is_word = np.zeros(len(parent), np.int32), np.zeros(len(parent), bool)
+    np.maximum.at(word_of, at, word_ids)  # a further word that the model knows after all keeps its id
+    is_word[at] = True
+    first_child = np.searchsorted(parent[2:], np.arange(len(parent) + 1)).astype(np.int32) + np.int32(2)
+    unigram = log_prob[word_of].astype(np.float64)
+    return Lexicon(first_child, symbol, parent, tuple(levels), word_of, is_word, unigram)
 
 
-def _table(branches: Sequence[dict[int, int]], num_symbols: int) -> NDArray[np.int32]:
-    table = np.full((len(branches), num_symbols), UNKNOWN_NODE, np.int32)
-    for node, followers in enumerate(branches):
-        for symbol, child in followers.items():
-            table[node, symbol] = child
-    return table
+def weigh(lexicon: Lexicon, alpha: float, beta: float, unknown: float, *, strict: bool) -> WeightedLexicon:
+    """The trie under weights; ``strict`` allows nothing but its words."""
+    bonus = np.where(lexicon.word_of > 0, beta, beta + unknown)
+    bonus[~lexicon.is_word] = -np.inf if strict else beta + unknown
+    promise = np.where(lexicon.is_word, alpha * lexicon.log_prob + bonus, -np.inf)
+    promise[UNKNOWN_NODE] = alpha * lexicon.log_prob[UNKNOWN_NODE] + bonus[UNKNOWN_NODE]
+    for start, end in reversed(list(pairwise(lexicon.levels[1:]))):
+        np.maximum.at(promise, lexicon.parent[start:end], promise[start:end])
+    promise[ROOT] = 0.0  # between words nothing is promised
+    with np.errstate(invalid="ignore"):  # the unknown node of a strict lexicon, which nobody reaches
+        gain = np.exp(promise - promise[lexicon.parent])
+        fall = np.exp(promise[UNKNOWN_NODE] - promise)
+    gain[:2] = fall[UNKNOWN_NODE] = 1.0
+    return WeightedLexicon(lexicon.first_child, lexicon.symbol, lexicon.word_of, bonus, promise, gain, fall)
+
+
+def _spell(words: Sequence[str], ids: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The symbols of all words in one row, and the length of each: 0, and no symbols, where one is missing."""
+    characters = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
+    kinds, where = np.unique(characters, return_inverse=True)
+    letters = np.array([ids.get(chr(kind), -1) for kind in kinds], np.int64)[where]
+    lengths = np.fromiter(map(len, words), np.int64, len(words))
+    word_at = np.repeat(np.arange(len(words)), lengths)
+    cannot = np.bincount(word_at[letters < 0], minlength=len(words)) > 0
+    return letters[~cannot[word_at]], np.where(cannot, 0, lengths)

@@ -1,1 +1,1 @@
-"""Word models: n-grams read, stored, looked up and built; import the file that has what you need."""
+"""Language models of words or characters: read, stored, looked up and built; import the file that has what you need."""

@@ -3,15 +3,15 @@
 import logging
 from typing import Any, NoReturn
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.compiled import compiled
 from asr.errors import LanguageModelError
 from asr.lm import arpa
 from asr.lm.lookup import find, key_of, place_of
+from asr.lm.words import BEGIN, END, UNKNOWN
 
-UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 UNKNOWN_LOG10 = -100.0
 """The log10 probability of unknown words under a model that gives none; KenLM's choice."""
 
@@ -108,7 +108,7 @@ def _natural(log10: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(log10 * np.log(10.0), np.float32)
 
 
-@numba.njit(cache=True)
+@compiled
 def _find_prefixes(keys, slots, state_of, words):  # type: ignore[no-untyped-def]
     """The n-gram of all words of a row but the last; -1 where the model lacks it."""
     prefixes = np.empty(len(words), np.int32)
@@ -123,7 +123,7 @@ def _find_prefixes(keys, slots, state_of, words):  # type: ignore[no-untyped-def
     return prefixes
 
 
-@numba.njit(cache=True)
+@compiled
 def _insert(keys, slots, states, words, first):  # type: ignore[no-untyped-def]
     """Number the n-grams from ``first``; returns the row of one that is there already, or -1."""
     mask = np.uint64(len(keys) - 1)
@@ -139,7 +139,7 @@ def _insert(keys, slots, states, words, first):  # type: ignore[no-untyped-def]
     return -1
 
 
-@numba.njit(cache=True)
+@compiled
 def _link(keys, slots, contexts, words, state_of, next_state, suffix, num_words):  # type: ignore[no-untyped-def]
     """Fill ``next_state`` and ``suffix``, as the failure links of Aho and Corasick (1975), shorter ones first."""
     for index in range(len(words)):

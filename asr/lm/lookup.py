@@ -1,20 +1,17 @@
-"""One step of an n-gram model, compiled: the hash table of (state, word), and backing off.
+"""One step of an n-gram model, compiled: the hash table of (state, word), and backing off."""
 
-Numba keeps compiled code on disk beside the file it came from and looks at the date of that file alone: after a
-change here, touch the files whose functions call these.
-"""
-
-import numba
 import numpy as np
 
+from asr.compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def key_of(state, word):  # type: ignore[no-untyped-def]
     """What the table stores for a state and a word; never 0."""
     return ((np.uint64(state) << np.uint64(32)) | np.uint64(word)) + np.uint64(1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def place_of(key):  # type: ignore[no-untyped-def]
     """Where to look first: the finaliser of MurmurHash3, of which the low bits are as good as any."""
     key = (key ^ (key >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -22,7 +19,7 @@ def place_of(key):  # type: ignore[no-untyped-def]
     return key ^ (key >> np.uint64(33))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def find(keys, slots, state, word):  # type: ignore[no-untyped-def]
     """The n-gram of a state and a word, or -1; linear probing."""
     if state == 0:
@@ -37,7 +34,7 @@ def find(keys, slots, state, word):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def advance(keys, slots, log_prob, next_state, backoff, suffix, state, word):  # type: ignore[no-untyped-def]
     """The natural log-probability of a word after a state, and the state after it.
 

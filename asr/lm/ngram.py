@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from asr.errors import LanguageModelError
 from asr.lm import arpa
-from asr.lm.linking import BEGIN, END, Linker, unknown_first
+from asr.lm.linking import Linker, unknown_first
 from asr.lm.lookup import advance
+from asr.lm.words import BEGIN, END, SPACE
 
 __all__ = ["NGram", "advance"]
 
@@ -87,6 +88,11 @@ class NGram:
         return int(self.next_state[self._ids[BEGIN]])
 
     @cached_property
+    def is_characters(self) -> bool:
+        """Whether its words are single characters, one of them the space."""
+        return SPACE in self._ids
+
+    @cached_property
     def _ids(self) -> dict[str, int]:
         return {word: index for index, word in enumerate(self.words)}
 
@@ -107,7 +113,7 @@ class NGram:
         arrays, state, scores = self.arrays, self.bos_state if bos else 0, []
         ids = [self.word_id(word) for word in words] + [self.eos] * eos
         for word in ids:
-            log_prob, state = advance(*arrays, state, word)  # type: ignore[call-arg]
+            log_prob, state = advance(*arrays, state, word)
             scores.append(float(log_prob))
         return scores
 

@@ -1,0 +1,13 @@
+"""Options that commands share: which model, where it computes, how much at a time."""
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_MODEL = "digits-en"
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="A bundled name (see `asr models`), a model or a run directory.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+BatchSizeOption = Annotated[int, typer.Option(min=1, help="Recordings at a time.")]

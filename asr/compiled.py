@@ -1,0 +1,21 @@
+"""The one way that this package compiles: machine code kept on disk where there is a disk to keep it on.
+
+Numba keeps compiled code beside the file it came from, else in the user's cache, and trusts it as long as that
+one file is unchanged: after a change to a compiled function, touch the files of the compiled functions that call it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function as numba compiles it at its first call, without the GIL; cached unless nothing can be written.
+
+    In a read-only installation of a user without a home, each process compiles anew, which takes seconds.
+    """
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no folder to cache in
+        return numba.njit(nogil=True)(function)

@@ -1,0 +1,186 @@
+"""The prefixes of a beam search as a tree: what is known of each, and what it is worth as a text.
+
+What a label multiplies a prefix's share by, and what ending a word would, are constants of the prefix: they are
+found once and kept here.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from asr.compiled import compiled
+from asr.decoding.lexicon import UNKNOWN_NODE
+from asr.lm.lookup import advance
+
+BLANK = 0
+ALIKE, WORDS, CHARACTERS = range(3)
+"""What the language model tells apart: nothing, words, characters."""
+NOT_ASKED = -1.0
+
+PREFIX = np.dtype(
+    [
+        ("parent", np.int32),  # the prefix without its last label; -1: this is the empty one
+        ("label", np.int32),
+        ("first_child", np.int32),  # the prefixes with one label more that were ever kept, a linked list
+        ("sibling", np.int32),
+        ("slot", np.int32),  # its place in the beam; -1: outside
+        ("word", np.int32),  # node of the lexicon: the word that has begun
+        ("state", np.int32),  # of the n-gram, after the words that have ended
+        ("hot", np.int32),  # node of the hotwords
+        ("ending_state", np.int32),
+        ("ending", np.float64),  # factor for ending its word here, or NOT_ASKED
+        ("gain", np.float64),  # factor of its last label
+        ("bonus", np.float64),  # log of all factors so far
+    ],
+    align=True,
+)
+
+
+class Options(NamedTuple):
+    """What does not change during a search."""
+
+    width: int
+    max_tokens: int
+    token_share: float
+    """Of a frame's best symbol: symbols below it are not tried."""
+    beam_share: float
+    """Of the best prefix: prefixes below it are dropped."""
+    space: int
+    """Its id, or -1."""
+    mode: int
+    alpha: float
+    beta: float
+    has_hotwords: bool
+    asks: bool
+    """Whether the language model is asked by the caller, where words end, instead of here."""
+
+
+class Beam(NamedTuple):
+    """The prefixes that are followed, ``(width,)`` each."""
+
+    node: Any
+    last: Any
+    """Last label; 0 of the empty prefix."""
+    blank: Any
+    """Share of the paths that end in a blank."""
+    label: Any
+    """Share of those that end in the last label."""
+
+
+@compiled
+def step(ngram, state, word):  # type: ignore[no-untyped-def]
+    """The n-gram's log-probability of a word after a state, and the state after it."""
+    return advance(ngram[0], ngram[1], ngram[2], ngram[3], ngram[4], ngram[5], state, word)
+
+
+@compiled
+def child_of(node, label, first_child, symbol):  # type: ignore[no-untyped-def]
+    """The lexicon's node behind a label; children stand together, sorted by their labels."""
+    low, end = first_child[node], first_child[node + 1]
+    high = end
+    while low < high:
+        middle = (low + high) >> 1
+        if symbol[middle] < label:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and symbol[low] == label else UNKNOWN_NODE
+
+
+@compiled
+def num_unasked(tree, nodes, num_beams):  # type: ignore[no-untyped-def]
+    """The prefixes of which nobody knows yet what ending their word would bring."""
+    count = 0
+    for slot in range(num_beams):
+        count += tree[nodes[slot]].ending == NOT_ASKED
+    return count
+
+
+@compiled
+def end_words(tree, nodes, num_beams, alpha, lexicon, ngram):  # type: ignore[no-untyped-def]
+    """Ask the n-gram what ending its word would bring to each prefix, once in the prefix's life."""
+    word_of, bonus, promise = lexicon.word_of, lexicon.bonus, lexicon.promise
+    for slot in range(num_beams):
+        prefix = tree[nodes[slot]]
+        if prefix.ending == NOT_ASKED:
+            word = prefix.word
+            if word == 0:  # two spaces, or one at the beginning: no word
+                prefix.ending = 1.0
+                prefix.ending_state = prefix.state
+            else:
+                log_prob, prefix.ending_state = step(ngram, prefix.state, word_of[word])
+                prefix.ending = np.exp(alpha * log_prob + bonus[word] - promise[word])
+
+
+@compiled
+def whole_scores(tree, beam, num_beams, options, lexicon, hotwords, ngram, eos):  # type: ignore[no-untyped-def]
+    """Each prefix as a whole text, its last word ended, then the sentence (unless ``eos`` is -1).
+
+    Returns ``(num_beams, 2)``: the log-probability of its sounds, what language model and hotwords add.
+    """
+    if options.mode == WORDS and not options.asks:
+        end_words(tree, beam.node, num_beams, options.alpha, lexicon, ngram)
+    scores = np.empty((num_beams, 2))
+    for slot in range(num_beams):
+        prefix = tree[beam.node[slot]]
+        scores[slot, 0] = np.log(beam.blank[slot] + beam.label[slot]) - prefix.bonus
+        state, language = prefix.state, prefix.bonus
+        if options.mode == WORDS:
+            state = prefix.ending_state
+            language += np.log(prefix.ending)
+        if options.has_hotwords:
+            language += hotwords.end[prefix.hot]
+        if eos >= 0:
+            log_prob, _ = step(ngram, state, eos)
+            language += options.alpha * log_prob
+        scores[slot, 1] = language
+    return scores
+
+
+@compiled
+def find_child(tree, parent, label):  # type: ignore[no-untyped-def]
+    """The child of a prefix, were it ever kept, or -1: one that comes back is the same as before."""
+    node = tree[parent].first_child
+    while node >= 0 and tree[node].label != label:
+        node = tree[node].sibling
+    return node
+
+
+@compiled
+def grow(tree, node, parent, label, word, state, gain):  # type: ignore[no-untyped-def]
+    """Write a new prefix into the tree."""
+    before, prefix = tree[parent], tree[node]
+    prefix.parent, prefix.label = parent, label
+    prefix.first_child, prefix.sibling = -1, before.first_child
+    before.first_child = node
+    prefix.word, prefix.state = word, state
+    prefix.gain, prefix.bonus = gain, before.bonus + np.log(gain)
+    prefix.ending, prefix.ending_state = NOT_ASKED, 0
+
+
+@compiled
+def labels_of(tree, node):  # type: ignore[no-untyped-def]
+    """The labels of a prefix, first to last."""
+    length, ancestor = 0, node
+    while tree[ancestor].parent >= 0:
+        length, ancestor = length + 1, tree[ancestor].parent
+    labels = np.empty(length, np.int32)
+    for place in range(length - 1, -1, -1):
+        labels[place] = tree[node].label
+        node = tree[node].parent
+    return labels
+
+
+@compiled
+def num_shared(tree, nodes):  # type: ignore[no-untyped-def]
+    """The number of labels with which all these prefixes begin."""
+    shared = labels_of(tree, nodes[0])
+    length = len(shared)
+    for node in nodes[1:]:
+        labels = labels_of(tree, node)
+        length = min(length, len(labels))
+        for place in range(length):
+            if labels[place] != shared[place]:
+                length = place
+                break
+    return length

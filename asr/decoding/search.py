@@ -1,0 +1,159 @@
+"""One search as an object: the arrays that the compiled code works on, and what is in them at any moment."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.decoding.hotwords import Hotwords
+from asr.decoding.lexicon import ROOT, WeightedLexicon
+from asr.lm.kenlm_binary import KenlmModel
+
+if TYPE_CHECKING:
+    from asr.decoding.prefixes import Options
+    from asr.lm.ngram import NGram
+
+
+class Scorer(NamedTuple):
+    """What a search knows besides the sounds; the same for every recording."""
+
+    options: "Options"
+    lexicon: WeightedLexicon
+    hotwords: Hotwords
+    language_model: "NGram | KenlmModel | None"
+
+
+EMPTY = 0
+"""The empty prefix."""
+
+
+class Found(NamedTuple):
+    """A prefix that is left at the end, as a whole text; natural logarithms."""
+
+    prefix: int
+    acoustic: float
+    language: float
+    """What language model and hotwords add."""
+
+
+class Search:
+    """Prefix beam search over frames that may come in chunks; the state is what the frames so far leave."""
+
+    def __init__(self, scorer: Scorer):
+        # Compiled code is loaded when somebody decodes, not when somebody imports.
+        from asr.decoding import beam, prefixes
+
+        self._kernel, self._prefixes, self._scorer = beam, prefixes, scorer
+        width = scorer.options.width
+        self._beam = prefixes.Beam(
+            np.zeros(width, np.int32), np.zeros(width, np.int32), np.zeros(width), np.zeros(width)
+        )
+        self._beam.blank[0] = 1.0
+        self._tree = np.empty(1, prefixes.PREFIX)
+        model = scorer.language_model
+        state = model.bos_state if model is not None else 0
+        self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, prefixes.NOT_ASKED, 1.0, 0.0)
+        self._ngram = _NO_NGRAM if model is None or isinstance(model, KenlmModel) else model.arrays
+        self._num_nodes = self._num_beams = 1
+        self._taken_out = 0.0
+
+    def accept(self, probs: NDArray[np.float32]) -> None:
+        """Go on with ``probs (time, vocab)``."""
+        self._make_room(len(probs))
+        frame = 0
+        while frame < len(probs):
+            frame, self._num_nodes, self._num_beams, taken_out = self._kernel.search(
+                probs,
+                frame,
+                self._scorer.options,
+                self._scorer.lexicon,
+                self._scorer.hotwords,
+                self._ngram,
+                self._tree,
+                self._beam,
+                self._num_nodes,
+                self._num_beams,
+            )
+            self._taken_out += taken_out
+            if frame < len(probs):
+                self._answer()
+
+    def found(self) -> list[Found]:
+        """Every prefix as if the text ended here, best first; those that may not end are left out."""
+        scorer = self._scorer
+        if scorer.options.asks:
+            self._answer()
+        model = scorer.language_model
+        scores = self._prefixes.whole_scores(
+            self._tree,
+            self._beam,
+            self._num_beams,
+            scorer.options,
+            scorer.lexicon,
+            scorer.hotwords,
+            self._ngram,
+            -1 if model is None or scorer.options.asks else model.eos,
+        )
+        scores[:, 0] += self._taken_out
+        if scorer.options.asks:
+            scores[:, 1] += self._sentence_ends()
+        totals = scores.sum(axis=1)
+        order = [slot for slot in np.argsort(-totals, kind="stable") if totals[slot] > -np.inf]
+        return [Found(int(self._nodes[slot]), *scores[slot].tolist()) for slot in order]
+
+    def labels(self, prefix: int) -> list[int]:
+        """What a prefix consists of."""
+        labels: list[int] = self._prefixes.labels_of(self._tree, prefix).tolist()
+        return labels
+
+    def best(self) -> list[int]:
+        """The labels of the prefix that is best at this moment, its last word not ended."""
+        shares = self._beam.blank[: self._num_beams] + self._beam.label[: self._num_beams]
+        return self.labels(int(self._nodes[shares.argmax()]))
+
+    def num_stable(self) -> int:
+        """The number of labels that all prefixes of the beam share: whatever comes, they will not change."""
+        return int(self._prefixes.num_shared(self._tree, self._nodes))
+
+    @property
+    def _nodes(self) -> NDArray[np.int32]:
+        nodes: NDArray[np.int32] = self._beam.node[: self._num_beams]
+        return nodes
+
+    def _make_room(self, num_frames: int) -> None:
+        needed = self._num_nodes + num_frames * self._scorer.options.width
+        if needed > len(self._tree):
+            grown = np.empty(needed, self._tree.dtype)
+            grown[: self._num_nodes] = self._tree[: self._num_nodes]
+            self._tree = grown
+
+    def _answer(self) -> None:
+        """What ``end_words`` does, with a model that only Python can ask."""
+        options, lexicon, model = self._scorer.options, self._scorer.lexicon, self._scorer.language_model
+        assert isinstance(model, KenlmModel)
+        for prefix in (self._tree[node] for node in self._nodes):
+            if prefix["ending"] == self._prefixes.NOT_ASKED:
+                prefix["ending"], prefix["ending_state"] = 1.0, prefix["state"]
+                if word := int(prefix["word"]):
+                    log_prob, state = model.advance(int(prefix["state"]), int(lexicon.word_of[word]))
+                    score = options.alpha * log_prob + lexicon.bonus[word] - lexicon.promise[word]
+                    prefix["ending"], prefix["ending_state"] = np.exp(score), state
+
+    def _sentence_ends(self) -> NDArray[np.float64]:
+        model, states = self._scorer.language_model, self._tree["ending_state"][self._nodes]
+        assert isinstance(model, KenlmModel)
+        ends = [model.advance(int(state), model.eos)[0] for state in states]
+        return self._scorer.options.alpha * np.array(ends)
+
+
+_NO_NGRAM = (
+    np.zeros(1, np.uint64),
+    np.zeros(1, np.int32),
+    np.zeros(1, np.float32),
+    np.zeros(1, np.int32),
+    np.zeros(1, np.float32),
+    np.full(1, -1, np.int32),
+)
+"""A language model to which every word is alike."""
+for _array in _NO_NGRAM:
+    _array.setflags(write=False)
