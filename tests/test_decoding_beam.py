@@ -180,13 +180,64 @@ def test_strict_may_find_no_text_at_all(bigram):
     assert BeamDecoder(options, bigram)(log_probs, SYMBOLS, 0.02).text == ""
 
 
-@pytest.mark.parametrize("scores", [np.full((3, 4), np.nan), np.zeros((3, 5)), np.zeros(4)])
-def test_what_cannot_be_decoded_is_refused(scores):
-    with pytest.raises(DecoderError):
+@pytest.mark.parametrize(
+    ("scores", "reason"),
+    [
+        (np.full((3, 4), np.nan), "not a number at frame 0"),
+        (np.array([[0.0, 0, 0, 0], [0, np.inf, 0, 0]]), "no finite best score at frame 1"),
+        (np.full((3, 4), -np.inf), "no finite best score at frame 0"),
+        (np.zeros((3, 5)), "4 symbols"),
+        (np.zeros(4), "4 symbols"),
+    ],
+)
+def test_what_cannot_be_decoded_is_refused(scores, reason):
+    with pytest.raises(DecoderError, match=reason):
         BeamDecoder()(scores, SYMBOLS, 0.02)
 
 
-@pytest.mark.parametrize("options", [{"beam_width": 0}, {"max_tokens": 0}, {"lexicon": "loose"}])
+def test_impossible_symbols_may_be_minus_infinity():
+    scores = np.full((3, 4), -np.inf)
+    scores[[0, 1, 2], [1, 0, 2]] = 0.0
+    hypothesis = BeamDecoder(BeamSettings(beta=0.0))(scores, SYMBOLS, 0.02)
+    assert (hypothesis.text, hypothesis.score) == ("ab", pytest.approx(0.0, abs=1e-6))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 12), st.integers(0, 10**6))
+def test_no_prefix_is_followed_twice(width, seed):
+    """Also where a prefix falls out of a narrow beam, its extension stays, and it comes back."""
+    log_probs = random_log_probs(40, seed, num_symbols=3)
+    search = Search(BeamDecoder(BeamSettings(beam_width=width)).scorer(SYMBOLS[:3]))
+    search.accept(np.exp(log_probs))
+    labels = [tuple(search.labels(one.prefix)) for one in search.found()]
+    assert len(labels) == len(set(labels))
+
+
+def test_without_times_there_is_the_same_text_and_no_words(bigram):
+    log_probs = random_log_probs(30, 4)
+    whole, bare = (
+        BeamDecoder(BeamSettings(times=times), bigram)(log_probs, SYMBOLS, 0.02) for times in (True, False)
+    )
+    assert (whole.text, whole.score) == (bare.text, bare.score)
+    assert whole.words
+    assert not bare.words
+
+
+def test_scores_are_the_sum_of_their_parts(bigram):
+    for hypothesis in BeamDecoder(language_model=bigram).nbest(random_log_probs(20, 9), SYMBOLS, 0.02, 5):
+        assert hypothesis.score == hypothesis.acoustic + hypothesis.language
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"beam_width": 0},
+        {"max_tokens": 0},
+        {"lexicon": "loose"},
+        {"alpha": math.nan},
+        {"token_threshold": -1.0},
+    ],
+)
 def test_impossible_settings_are_refused(options):
     with pytest.raises(DecoderError):
         BeamSettings(**options)

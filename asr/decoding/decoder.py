@@ -111,11 +111,8 @@ class BeamDecoder:
         Raises:
             DecoderError: as ``nbest``; also when the lengths do not fit.
         """
-        if (
-            log_probs.ndim != 3
-            or len(lengths) != len(log_probs)
-            or max(lengths, default=0) > log_probs.shape[1]
-        ):
+        fit = log_probs.ndim == 3 and len(lengths) == len(log_probs)
+        if not fit or not all(0 <= length <= log_probs.shape[1] for length in lengths):
             raise DecoderError(f"lengths {list(lengths)} do not fit log_probs of shape {log_probs.shape}.")
         self.scorer(symbols)  # once, and not in every thread
         with ThreadPoolExecutor(num_cores()) as threads:
