@@ -92,14 +92,15 @@ def text_score(labels: tuple[int, ...], options: BeamSettings) -> float:
     num_unknown = sum(word not in UNIGRAM for word in words)
     if options.lexicon == "strict" and num_unknown:
         return -math.inf
-    unknown = options.unknown * num_unknown
+    letters = sum(len(word) for word in words if word not in UNIGRAM)
+    unknown = options.unknown * num_unknown + options.unknown_letter * letters
     return options.alpha * log10 * math.log(10) + options.beta * len(words) + unknown
 
 
 def found(decoder: BeamDecoder, log_probs: np.ndarray) -> dict[tuple[int, ...], float]:
-    search = Search(decoder.scorer(SYMBOLS))
+    search = Search(decoder.scorer(SYMBOLS), len(SYMBOLS))
     search.accept(np.exp(log_probs))
-    return {tuple(search.labels(one.prefix)): one.acoustic + one.language for one in search.found()}
+    return {tuple(search.labels(one.prefix)): one.score for one in search.found()}
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,8 +117,8 @@ def test_without_pruning_every_text_has_its_exact_probability(num_frames, seed):
 @pytest.mark.parametrize(
     "weights",
     [
-        {"alpha": 0.8, "beta": 1.5, "unknown": -2.0},
-        {"alpha": 0.0, "beta": 0.0, "unknown": 0.0},
+        {"alpha": 0.8, "beta": 1.5, "unknown": -2.0, "unknown_letter": -0.7},
+        {"alpha": 0.0, "beta": 0.0, "unknown": 0.0, "unknown_letter": 0.0},
         {"alpha": 2.0, "beta": -1.0, "unknown": -4.0, "lexicon": "strict"},
     ],
     ids=["open", "no weight", "strict"],
@@ -207,7 +208,7 @@ def test_impossible_symbols_may_be_minus_infinity():
 def test_no_prefix_is_followed_twice(width, seed):
     """Also where a prefix falls out of a narrow beam, its extension stays, and it comes back."""
     log_probs = random_log_probs(40, seed, num_symbols=3)
-    search = Search(BeamDecoder(BeamSettings(beam_width=width)).scorer(SYMBOLS[:3]))
+    search = Search(BeamDecoder(BeamSettings(beam_width=width)).scorer(SYMBOLS[:3]), 3)
     search.accept(np.exp(log_probs))
     labels = [tuple(search.labels(one.prefix)) for one in search.found()]
     assert len(labels) == len(set(labels))

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from asr.compiled import compiled
+from asr.compiled import compiled_bare
 from asr.decoding.lexicon import UNKNOWN_NODE
 from asr.decoding.prefixes import (
     BLANK,
     CHARACTERS,
     WORDS,
+    Options,
     child_of,
     end_words,
     find_child,
@@ -28,8 +29,23 @@ from asr.decoding.prefixes import (
     num_unasked,
     step,
 )
+from asr.decoding.selection import best_of, nth_largest
 
 _SMALLEST = 1e-150
+
+
+class Workspace(NamedTuple):
+    """Memory that is used in a frame and asked for once."""
+
+    arrived: Any
+    """(width, vocab) the last frame at which this extension came to a prefix of the beam."""
+    tokens: Any
+    """(vocab,)"""
+    kept: Any
+    """(num_candidates,)"""
+    order: Any
+    """(at least num_candidates,)"""
+    candidates: "Candidates"
 
 
 class Candidates(NamedTuple):
@@ -48,8 +64,8 @@ class Candidates(NamedTuple):
     """Both shares together."""
 
 
-@compiled
-def search(probs, frame, options, lexicon, hotwords, ngram, tree, beam, num_nodes, num_beams):  # type: ignore[no-untyped-def]
+@compiled_bare
+def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, beam, num_nodes, num_beams):  # type: ignore[no-untyped-def]
     """Advance a beam from ``frame`` on, in place; feeding chunks is feeding them at once.
 
     Args:
@@ -57,27 +73,22 @@ def search(probs, frame, options, lexicon, hotwords, ngram, tree, beam, num_node
         lexicon: arrays of a ``Lexicon`` with weights, see there.
         hotwords: next node and factor, ``(num_nodes, vocab)`` each.
         ngram: the arrays of an ``NGram``.
+        workspace: as ``make_workspace`` made it.
         tree: PREFIX for every prefix that was ever kept, with room for ``width`` more a frame.
 
     Returns:
         The frame to go on from (before the end only where ``options.asks``), the new number of prefixes in the
         tree and in the beam, and the log of what the rescaling took out.
     """
-    # Arrays are taken out of their tuples where loops begin: inside, each would cost a count of references.
+    arrived, tokens, kept, order, candidates = workspace
     nodes, lasts, blanks, labels = beam
-    width = options.width
-    size = width * (options.max_tokens + 1)
-    tokens = np.empty(probs.shape[1], np.int32)
-    arrived = np.zeros((width, probs.shape[1]), np.int32)
-    integers, floats = np.empty((5, size), np.int32), np.empty((4, size))
-    stay_blanks, scores, kept, order = floats[1], floats[2], integers[4], floats[3]
-    candidates = Candidates(
-        integers[0], integers[1], integers[2], integers[3], floats[0], stay_blanks, scores
-    )
+    arrived[:] = 0
     taken_out = 0.0
     while frame < len(probs):
         row = probs[frame]
-        num_tokens, has_space = _tokens(row, options.token_share, options.max_tokens, options.space, tokens)
+        num_tokens, has_space = _tokens(
+            row, options.token_share, options.max_tokens, options.space, tokens, order
+        )
         if has_space and options.mode == WORDS:
             if options.asks:
                 if num_unasked(tree, nodes, num_beams):
@@ -89,13 +100,23 @@ def search(probs, frame, options, lexicon, hotwords, ngram, tree, beam, num_node
             best = _stay(row, lasts, blanks, labels, num_beams)
         else:
             best = _stay_or_arrive(
-                row, frame, tree, nodes, lasts, blanks, labels, num_beams, stay_blanks, scores, arrived
+                row,
+                frame,
+                tree,
+                nodes,
+                lasts,
+                blanks,
+                labels,
+                num_beams,
+                candidates.blank,
+                candidates.score,
+                arrived,
             )
             count, best = _extend(
                 row, frame, tokens, num_tokens, options, lexicon, hotwords, ngram, tree, beam, num_beams,
                 candidates, arrived, best,
             )  # fmt: skip
-            count = _best(scores, count, width, best * options.beam_share, kept, order)
+            count = best_of(candidates.score, count, options.width, best * options.beam_share, kept, order)
             num_nodes = _move(kept, count, hotwords.next, tree, beam, num_nodes, num_beams, candidates)
             num_beams = count
         if best < _SMALLEST:
@@ -103,7 +124,7 @@ def search(probs, frame, options, lexicon, hotwords, ngram, tree, beam, num_node
     return frame, num_nodes, num_beams, taken_out
 
 
-@compiled
+@compiled_bare
 def _rescale(blanks, labels, num_beams, best):  # type: ignore[no-untyped-def]
     """Make the best share 1; returns the log of what was taken out of all."""
     for slot in range(num_beams):
@@ -112,29 +133,30 @@ def _rescale(blanks, labels, num_beams, best):  # type: ignore[no-untyped-def]
     return np.log(best)
 
 
-@compiled
-def _tokens(row, share, most, space, tokens):  # type: ignore[no-untyped-def]
+@compiled_bare
+def _tokens(row, share, most, space, tokens, order):  # type: ignore[no-untyped-def]
     """The labels worth trying: near enough to the best, the best of them where they are too many."""
     best = row[BLANK]
     for label in range(BLANK + 1, len(row)):
         best = max(best, row[label])
-    floor = best * share
-    count = 0
+    floor, count = best * share, 0
     for label in range(BLANK + 1, len(row)):
         if row[label] >= floor:
-            tokens[count] = label
+            tokens[count], order[count] = label, row[label]
             count += 1
     if count > most:
-        order = np.argsort(-row[tokens[:count]])[:most]
-        tokens[:most] = tokens[:count][order]
-        count = most
+        floor, count = nth_largest(order, count, most), 0
+        for label in range(BLANK + 1, len(row)):
+            if row[label] >= floor and count < most:
+                tokens[count] = label
+                count += 1
     has_space = False
     for index in range(count):
         has_space |= tokens[index] == space
     return count, has_space
 
 
-@compiled
+@compiled_bare
 def _stay(row, lasts, blanks, labels, num_beams):  # type: ignore[no-untyped-def]
     """A frame in which only the blank is worth trying: every prefix stays what it is. Returns the best share."""
     best = 0.0
@@ -146,7 +168,7 @@ def _stay(row, lasts, blanks, labels, num_beams):  # type: ignore[no-untyped-def
     return best
 
 
-@compiled
+@compiled_bare
 def _stay_or_arrive(  # type: ignore[no-untyped-def]
     row, stamp, tree, nodes, lasts, blanks, labels, num_beams, stay_blanks, scores, arrived
 ):
@@ -170,7 +192,7 @@ def _stay_or_arrive(  # type: ignore[no-untyped-def]
     return best
 
 
-@compiled
+@compiled_bare
 def _extend(  # type: ignore[no-untyped-def]
     row, stamp, tokens, num_tokens, options, lexicon, hotwords, ngram, tree, beam, num_beams, candidates,
     arrived, best,
@@ -179,7 +201,7 @@ def _extend(  # type: ignore[no-untyped-def]
     nodes, lasts, blanks, labels = beam
     mode, space, alpha, beta = options.mode, options.space, options.alpha, options.beta
     has_hotwords, beam_share = options.has_hotwords, options.beam_share
-    first_child, symbol, gains, fall = lexicon.first_child, lexicon.symbol, lexicon.gain, lexicon.fall
+    mask, first, gains, fall = lexicon.mask, lexicon.first, lexicon.gain, lexicon.fall
     word_of, hot_gain = lexicon.word_of, hotwords.gain
     sources, new_labels, words, states, new_gains, _, scores = candidates
     count, floor = num_beams, best * beam_share
@@ -194,7 +216,7 @@ def _extend(  # type: ignore[no-untyped-def]
                 if label == space:
                     state, gain = prefix.ending_state, prefix.ending
                 else:
-                    word = child_of(prefix.word, label, first_child, symbol)
+                    word = child_of(prefix.word, label, mask, first)
                     gain = fall[prefix.word] if word == UNKNOWN_NODE else gains[word]
             elif mode == CHARACTERS:
                 log_prob, state = step(ngram, prefix.state, word_of[label])
@@ -213,55 +235,7 @@ def _extend(  # type: ignore[no-untyped-def]
     return count, best
 
 
-@compiled
-def _best(scores, count, width, floor, kept, order):  # type: ignore[no-untyped-def]
-    """The candidates to keep, in order: at most ``width``, none below ``floor``. Returns their number."""
-    num_kept = 0
-    for candidate in range(count):
-        if scores[candidate] >= floor:
-            kept[num_kept], order[num_kept] = candidate, scores[candidate]
-            num_kept += 1
-    if num_kept <= width:
-        return num_kept
-    cut, room_at_cut = _nth_largest(order, num_kept, width), width
-    for index in range(num_kept):
-        room_at_cut -= order[index] > cut
-    position = 0
-    for index in range(num_kept):
-        score = scores[kept[index]]
-        if score == cut:
-            room_at_cut -= 1
-        if score > cut or (score == cut and room_at_cut >= 0):
-            kept[position] = kept[index]
-            position += 1
-    return position
-
-
-@compiled
-def _nth_largest(values, count, rank):  # type: ignore[no-untyped-def]
-    """Of the first ``count`` values, which are put into another order (Hoare's FIND, 1961)."""
-    low, high, place = 0, count - 1, rank - 1
-    while low < high:
-        pivot = values[(low + high) >> 1]
-        left, right = low, high
-        while left <= right:
-            while values[left] > pivot:
-                left += 1
-            while values[right] < pivot:
-                right -= 1
-            if left <= right:
-                values[left], values[right] = values[right], values[left]
-                left, right = left + 1, right - 1
-        if place <= right:
-            high = right
-        elif place >= left:
-            low = left
-        else:
-            break
-    return values[place]
-
-
-@compiled
+@compiled_bare
 def _move(kept, count, next_hot, tree, beam, num_nodes, num_beams, candidates):  # type: ignore[no-untyped-def]
     """Make the kept candidates the beam; returns the new number of prefixes in the tree."""
     nodes, lasts, blanks, labels = beam
@@ -284,3 +258,16 @@ def _move(kept, count, next_hot, tree, beam, num_nodes, num_beams, candidates): 
         lasts[slot] = tree[node].label
         tree[node].slot = slot
     return num_nodes
+
+
+def make_workspace(options: Options, num_symbols: int) -> Workspace:
+    """Memory for a search of this width and vocabulary."""
+    size = options.width * (options.max_tokens + 1)
+    integers, floats = np.empty((5, size), np.int32), np.empty((3, size))
+    return Workspace(
+        np.zeros((options.width, num_symbols), np.int32),
+        np.empty(num_symbols, np.int32),
+        integers[4],
+        np.empty(size + num_symbols),
+        Candidates(*integers[:4], *floats),
+    )

@@ -11,13 +11,20 @@ ROOT, UNKNOWN_NODE = 0, 1
 """Between words; in a word that is not in the trie."""
 
 
-class Lexicon(NamedTuple):
-    """Level by level: the children of a node stand together, sorted by their symbols."""
+WORD_BITS = 32
+"""Symbols in one element of a mask."""
 
-    first_child: NDArray[np.int32]
-    """(num_nodes + 1,) the children of ``node`` are ``first_child[node]`` up to ``first_child[node + 1]``."""
-    symbol: NDArray[np.int32]
-    """(num_nodes,) the last symbol of each."""
+
+class Lexicon(NamedTuple):
+    """Level by level; the children of a node stand together, sorted by their symbols.
+
+    A child is found by counting: the bits of the mask below its own are the children before it (Jacobson 1989).
+    """
+
+    mask: NDArray[np.int64]
+    """(num_nodes, symbols / 32) a bit for each symbol that leads on."""
+    first: NDArray[np.int32]
+    """(num_nodes, symbols / 32) the child of the lowest bit."""
     parent: NDArray[np.int32]
     """(num_nodes,)"""
     levels: tuple[int, ...]
@@ -33,8 +40,8 @@ class Lexicon(NamedTuple):
 class WeightedLexicon(NamedTuple):
     """What the search multiplies by; a word that has begun is given in advance what the best of its kind will get."""
 
-    first_child: NDArray[np.int32]
-    symbol: NDArray[np.int32]
+    mask: NDArray[np.int64]
+    first: NDArray[np.int32]
     word_of: NDArray[np.int32]
     bonus: NDArray[np.float64]
     """(num_nodes,) added to a word that ends here, apart from the n-gram; -inf where none may."""
@@ -43,7 +50,7 @@ class WeightedLexicon(NamedTuple):
     gain: NDArray[np.float64]
     """(num_nodes,) factor for coming here from the parent."""
     fall: NDArray[np.float64]
-    """(num_nodes,) factor for leaving the trie from here."""
+    """(num_nodes,) factor for leaving the trie from here, and for each letter outside."""
 
 
 def build_lexicon(
@@ -69,18 +76,22 @@ def build_lexicon(
         lasts.append(nodes % len(symbols))
         levels.append(levels[-1] + len(nodes))
     parent, symbol = np.concatenate(parents).astype(np.int32), np.concatenate(lasts).astype(np.int32)
+    mask, first = _masks(parent, symbol, len(symbols))
     word_of, is_word = np.zeros(len(parent), np.int32), np.zeros(len(parent), bool)
     np.maximum.at(word_of, at, word_ids)  # a further word that the model knows after all keeps its id
     is_word[at] = True
-    first_child = np.searchsorted(parent[2:], np.arange(len(parent) + 1)).astype(np.int32) + np.int32(2)
     unigram = log_prob[word_of].astype(np.float64)
-    return Lexicon(first_child, symbol, parent, tuple(levels), word_of, is_word, unigram)
+    return Lexicon(mask, first, parent, tuple(levels), word_of, is_word, unigram)
 
 
-def weigh(lexicon: Lexicon, alpha: float, beta: float, unknown: float, *, strict: bool) -> WeightedLexicon:
+def weigh(
+    lexicon: Lexicon, alpha: float, beta: float, unknown: float, unknown_letter: float, *, strict: bool
+) -> WeightedLexicon:
     """The trie under weights; ``strict`` allows nothing but its words."""
-    bonus = np.where(lexicon.word_of > 0, beta, beta + unknown)
-    bonus[~lexicon.is_word] = -np.inf if strict else beta + unknown
+    depth = np.repeat(np.arange(len(lexicon.levels) - 1), np.diff(lexicon.levels))
+    spelling = unknown + unknown_letter * depth  # of an unknown word that ends at this depth
+    bonus = beta + np.where(lexicon.word_of > 0, 0.0, spelling)
+    bonus[~lexicon.is_word] = -np.inf if strict else beta + spelling[~lexicon.is_word]
     promise = np.where(lexicon.is_word, alpha * lexicon.log_prob + bonus, -np.inf)
     promise[UNKNOWN_NODE] = alpha * lexicon.log_prob[UNKNOWN_NODE] + bonus[UNKNOWN_NODE]
     for start, end in reversed(list(pairwise(lexicon.levels[1:]))):
@@ -88,9 +99,20 @@ def weigh(lexicon: Lexicon, alpha: float, beta: float, unknown: float, *, strict
     promise[ROOT] = 0.0  # between words nothing is promised
     with np.errstate(invalid="ignore"):  # the unknown node of a strict lexicon, which nobody reaches
         gain = np.exp(promise - promise[lexicon.parent])
-        fall = np.exp(promise[UNKNOWN_NODE] - promise)
-    gain[:2] = fall[UNKNOWN_NODE] = 1.0
-    return WeightedLexicon(lexicon.first_child, lexicon.symbol, lexicon.word_of, bonus, promise, gain, fall)
+        fall = np.exp(promise[UNKNOWN_NODE] + unknown_letter * (depth + 1) - promise)
+    gain[:2], fall[UNKNOWN_NODE] = 1.0, np.exp(unknown_letter)
+    return WeightedLexicon(lexicon.mask, lexicon.first, lexicon.word_of, bonus, promise, gain, fall)
+
+
+def _masks(
+    parent: NDArray[np.int32], symbol: NDArray[np.int32], num_symbols: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    shape = (len(parent), -(-num_symbols // WORD_BITS))
+    mask, first = np.zeros(shape, np.int64), np.full(shape, len(parent), np.int32)
+    at = (parent[2:], symbol[2:] // WORD_BITS)
+    np.bitwise_or.at(mask, at, np.int64(1) << (symbol[2:].astype(np.int64) % WORD_BITS))
+    np.minimum.at(first, at, np.arange(2, len(parent), dtype=np.int32))
+    return mask, first
 
 
 def _spell(words: Sequence[str], ids: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

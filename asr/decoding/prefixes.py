@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from asr.compiled import compiled
+from asr.compiled import compiled, compiled_bare
 from asr.decoding.lexicon import UNKNOWN_NODE
 from asr.lm.lookup import advance
 
@@ -30,7 +30,6 @@ PREFIX = np.dtype(
         ("ending_state", np.int32),
         ("ending", np.float64),  # factor for ending its word here, or NOT_ASKED
         ("gain", np.float64),  # factor of its last label
-        ("bonus", np.float64),  # log of all factors so far
     ],
     align=True,
 )
@@ -67,27 +66,28 @@ class Beam(NamedTuple):
     """Share of those that end in the last label."""
 
 
-@compiled
+@compiled_bare
 def step(ngram, state, word):  # type: ignore[no-untyped-def]
     """The n-gram's log-probability of a word after a state, and the state after it."""
     return advance(ngram[0], ngram[1], ngram[2], ngram[3], ngram[4], ngram[5], state, word)
 
 
-@compiled
-def child_of(node, label, first_child, symbol):  # type: ignore[no-untyped-def]
-    """The lexicon's node behind a label; children stand together, sorted by their labels."""
-    low, end = first_child[node], first_child[node + 1]
-    high = end
-    while low < high:
-        middle = (low + high) >> 1
-        if symbol[middle] < label:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < end and symbol[low] == label else UNKNOWN_NODE
+@compiled_bare
+def child_of(node, label, mask, first):  # type: ignore[no-untyped-def]
+    """The lexicon's node behind a label, by the rank of its bit."""
+    part, bit = label >> 5, label & 31
+    bits = mask[node, part]
+    if not (bits >> bit) & 1:
+        return UNKNOWN_NODE
+    below = bits & ((1 << bit) - 1)
+    # The number of bits, four, two and one at a time; compilers know this as one instruction.
+    below = below - ((below >> 1) & 0x55555555)
+    below = (below & 0x33333333) + ((below >> 2) & 0x33333333)
+    below = (below + (below >> 4)) & 0x0F0F0F0F
+    return first[node, part] + (((below * 0x01010101) & 0xFFFFFFFF) >> 24)
 
 
-@compiled
+@compiled_bare
 def num_unasked(tree, nodes, num_beams):  # type: ignore[no-untyped-def]
     """The prefixes of which nobody knows yet what ending their word would bring."""
     count = 0
@@ -96,7 +96,7 @@ def num_unasked(tree, nodes, num_beams):  # type: ignore[no-untyped-def]
     return count
 
 
-@compiled
+@compiled_bare
 def end_words(tree, nodes, num_beams, alpha, lexicon, ngram):  # type: ignore[no-untyped-def]
     """Ask the n-gram what ending its word would bring to each prefix, once in the prefix's life."""
     word_of, bonus, promise = lexicon.word_of, lexicon.bonus, lexicon.promise
@@ -116,28 +116,36 @@ def end_words(tree, nodes, num_beams, alpha, lexicon, ngram):  # type: ignore[no
 def whole_scores(tree, beam, num_beams, options, lexicon, hotwords, ngram, eos):  # type: ignore[no-untyped-def]
     """Each prefix as a whole text, its last word ended, then the sentence (unless ``eos`` is -1).
 
-    Returns ``(num_beams, 2)``: the log-probability of its sounds, what language model and hotwords add.
+    Returns ``(num_beams, 2)``: the log of its share with all that, and the part of it that came with the end.
     """
     if options.mode == WORDS and not options.asks:
         end_words(tree, beam.node, num_beams, options.alpha, lexicon, ngram)
     scores = np.empty((num_beams, 2))
     for slot in range(num_beams):
         prefix = tree[beam.node[slot]]
-        scores[slot, 0] = np.log(beam.blank[slot] + beam.label[slot]) - prefix.bonus
-        state, language = prefix.state, prefix.bonus
+        state, end = prefix.state, 0.0
         if options.mode == WORDS:
-            state = prefix.ending_state
-            language += np.log(prefix.ending)
+            state, end = prefix.ending_state, np.log(prefix.ending)
         if options.has_hotwords:
-            language += hotwords.end[prefix.hot]
+            end += hotwords.end[prefix.hot]
         if eos >= 0:
             log_prob, _ = step(ngram, state, eos)
-            language += options.alpha * log_prob
-        scores[slot, 1] = language
+            end += options.alpha * log_prob
+        scores[slot] = np.log(beam.blank[slot] + beam.label[slot]) + end, end
     return scores
 
 
 @compiled
+def gains_of(tree, node):  # type: ignore[no-untyped-def]
+    """The log of all that language model and hotwords have multiplied a prefix's share by."""
+    total = 0.0
+    while tree[node].parent >= 0:
+        total += np.log(tree[node].gain)
+        node = tree[node].parent
+    return total
+
+
+@compiled_bare
 def find_child(tree, parent, label):  # type: ignore[no-untyped-def]
     """The child of a prefix, were it ever kept, or -1: one that comes back is the same as before."""
     node = tree[parent].first_child
@@ -146,7 +154,7 @@ def find_child(tree, parent, label):  # type: ignore[no-untyped-def]
     return node
 
 
-@compiled
+@compiled_bare
 def grow(tree, node, parent, label, word, state, gain):  # type: ignore[no-untyped-def]
     """Write a new prefix into the tree."""
     before, prefix = tree[parent], tree[node]
@@ -154,8 +162,7 @@ def grow(tree, node, parent, label, word, state, gain):  # type: ignore[no-untyp
     prefix.first_child, prefix.sibling = -1, before.first_child
     before.first_child = node
     prefix.word, prefix.state = word, state
-    prefix.gain, prefix.bonus = gain, before.bonus + np.log(gain)
-    prefix.ending, prefix.ending_state = NOT_ASKED, 0
+    prefix.gain, prefix.ending, prefix.ending_state = gain, NOT_ASKED, 0
 
 
 @compiled

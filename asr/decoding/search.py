@@ -1,5 +1,6 @@
 """One search as an object: the arrays that the compiled code works on, and what is in them at any moment."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,23 +24,19 @@ class Scorer(NamedTuple):
     language_model: "NGram | KenlmModel | None"
 
 
-EMPTY = 0
-"""The empty prefix."""
-
-
 class Found(NamedTuple):
     """A prefix that is left at the end, as a whole text; natural logarithms."""
 
     prefix: int
-    acoustic: float
+    score: float
     language: float
-    """What language model and hotwords add."""
+    """What language model and hotwords add to it."""
 
 
 class Search:
     """Prefix beam search over frames that may come in chunks; the state is what the frames so far leave."""
 
-    def __init__(self, scorer: Scorer):
+    def __init__(self, scorer: Scorer, num_symbols: int):
         # Compiled code is loaded when somebody decodes, not when somebody imports.
         from asr.decoding import beam, prefixes
 
@@ -52,8 +49,9 @@ class Search:
         self._tree = np.empty(1, prefixes.PREFIX)
         model = scorer.language_model
         state = model.bos_state if model is not None else 0
-        self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, prefixes.NOT_ASKED, 1.0, 0.0)
+        self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, prefixes.NOT_ASKED, 1.0)
         self._ngram = _NO_NGRAM if model is None or isinstance(model, KenlmModel) else model.arrays
+        self._workspace = beam.make_workspace(scorer.options, num_symbols)
         self._num_nodes = self._num_beams = 1
         self._taken_out = 0.0
 
@@ -69,6 +67,7 @@ class Search:
                 self._scorer.lexicon,
                 self._scorer.hotwords,
                 self._ngram,
+                self._workspace,
                 self._tree,
                 self._beam,
                 self._num_nodes,
@@ -78,7 +77,7 @@ class Search:
             if frame < len(probs):
                 self._answer()
 
-    def found(self) -> list[Found]:
+    def found(self) -> Iterator[Found]:
         """Every prefix as if the text ended here, best first; those that may not end are left out."""
         scorer = self._scorer
         if scorer.options.asks:
@@ -94,12 +93,14 @@ class Search:
             self._ngram,
             -1 if model is None or scorer.options.asks else model.eos,
         )
-        scores[:, 0] += self._taken_out
         if scorer.options.asks:
-            scores[:, 1] += self._sentence_ends()
-        totals = scores.sum(axis=1)
-        order = [slot for slot in np.argsort(-totals, kind="stable") if totals[slot] > -np.inf]
-        return [Found(int(self._nodes[slot]), *scores[slot].tolist()) for slot in order]
+            scores += self._sentence_ends()[:, None]
+        for slot in np.argsort(-scores[:, 0], kind="stable").tolist():
+            prefix, (total, end) = int(self._beam.node[slot]), scores[slot].tolist()
+            if total > -np.inf:
+                yield Found(
+                    prefix, total + self._taken_out, end + self._prefixes.gains_of(self._tree, prefix)
+                )
 
     def labels(self, prefix: int) -> list[int]:
         """What a prefix consists of."""
