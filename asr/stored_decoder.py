@@ -83,7 +83,7 @@ class StoredDecoder:
         if with_language_model == chosen_with_one:
             return self.settings
         default = BeamSettings() if with_language_model else WITHOUT_LANGUAGE_MODEL
-        names = ("alpha", "beta", "unknown", "lexicon")
+        names = ("alpha", "beta", "unknown", "unknown_letter", "lexicon")
         return replace(self.settings, **{name: getattr(default, name) for name in names})
 
     @property

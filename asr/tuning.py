@@ -8,6 +8,7 @@ import datetime
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,10 @@ STEPS = ((0.125, 0.5), (0.0625, 0.25))
 """Of alpha and beta, around the best of the grid and around the best of those."""
 MOST_MOVES = 4
 """Steps of one size at most, for a best that lies outside the grid."""
-UNKNOWNS = (0.0, -2.0, -5.0, -10.0, -20.0)
+UNKNOWNS, UNKNOWN_LETTERS = (0.0, -2.0, -5.0, -10.0), (0.0, -0.5, -1.0, -2.0)
 WIDTHS = (8, 16, 32, 64, 128)
 """The beams of the table."""
-TYPICAL, TYPICAL_WITH_LM = 15, 55
+TYPICAL, TYPICAL_WITH_LM = 15, 65
 """Trials that a search takes, more or less."""
 
 
@@ -51,7 +52,7 @@ class Trial:
     def rank(self, usual: BeamSettings) -> tuple[float, ...]:
         """Errors, then width, then the distance from ``usual`` weights: a tie says nothing against them."""
         assert self.settings is not None
-        names = ("alpha", "beta", "unknown")
+        names = ("alpha", "beta", "unknown", "unknown_letter")
         strange = (abs(getattr(self.settings, name) - getattr(usual, name)) for name in names)
         return (*self.errors, self.settings.beam_width, *strange)
 
@@ -118,14 +119,17 @@ class Search:
         self._on_trial = on_trial
 
     def weights(self) -> BeamSettings:
-        """The best alpha, beta and unknown penalty at the width of the start."""
+        """The best alpha, beta and penalties of unknown words at the width of the start."""
         start, with_lm = self.start, self.language_model is not None
         alphas = ALPHAS if with_lm else (start.alpha,)
         best = self.best(replace(start, alpha=a, beta=b) for a in alphas for b in BETAS)
         for alpha_step, beta_step in STEPS:
             best = self._climb(best, alpha_step if with_lm else 0.0, beta_step)
         if with_lm and start.lexicon == "open":
-            best = self.best(replace(best, unknown=unknown) for unknown in {*UNKNOWNS, best.unknown})
+            pairs = {*product(UNKNOWNS, UNKNOWN_LETTERS), (best.unknown, best.unknown_letter)}
+            best = self.best(
+                replace(best, unknown=word, unknown_letter=letter) for word, letter in sorted(pairs)
+            )
         return best
 
     def best(self, candidates: Iterable[BeamSettings]) -> BeamSettings:

@@ -132,8 +132,9 @@ def test_a_strict_lexicon_leaves_nothing_misspelt(digits_lm: Path) -> None:
 
 def test_a_weight_of_zero_means_zero(digits_lm: Path) -> None:
     weights = ["--decoder", "beam", "--lm-beta", "0", "-f", "json", "-q"]
+    unknown = ["--unknown", "0", "--unknown-letter", "0"]
     plain = run(PATHS[0], *weights)
-    weightless = run(PATHS[0], *weights, "--lm", digits_lm, "--lm-alpha", "0", "--unknown", "0")
+    weightless = run(PATHS[0], *weights, "--lm", digits_lm, "--lm-alpha", "0", *unknown)
     texts = [json.loads(done.stdout) for done in (plain, weightless)]
     assert texts[0]["text"] == texts[1]["text"]
     assert texts[0]["score"] == pytest.approx(texts[1]["score"], abs=1e-3)
@@ -161,7 +162,7 @@ def test_greedy_and_beam_say_what_they_are(digits_lm: Path, capsys: pytest.Captu
     for options, line in (
         ({}, "greedy"),
         ({"decoder": DecoderName.beam}, "beam of 64, no language model, beta 0"),
-        ({"lm": digits_lm, "alpha": 0.0}, f"beam of 64, {digits_lm}, alpha 0, beta 1, unknown -5"),
+        ({"lm": digits_lm, "alpha": 0.0}, f"beam of 64, {digits_lm}, alpha 0, beta 1, unknown -5 and -1 a letter"),
         ({"beam_width": 8, "hotwords": "five:3,Two"}, "beam of 8, no language model, beta 0, 2 hotwords"),
     ):
         make_decoder(DecoderOptions(**options), "digits-en")

@@ -163,7 +163,7 @@ def test_what_is_stored_is_used_unasked(digits, tuned, tmp_path):
     done = run("transcribe", path, "-m", model, "-f", "json")
     decoder_line = done.stderr.splitlines()[0]
     assert decoder_line.startswith("decoder: beam of 4, ")
-    assert "lm.bin, alpha 0.25, beta -0.5, unknown -5 (chosen on dev.jsonl" in decoder_line
+    assert "lm.bin, alpha 0.25, beta -0.5, unknown -5 and -1 a letter (chosen on dev.jsonl" in decoder_line
     transcript = asr.load(model).transcribe(path)
     assert json.loads(done.stdout)["score"] == pytest.approx(transcript.score, abs=1e-3)
 
@@ -178,8 +178,8 @@ def test_options_go_over_what_is_stored_one_by_one(digits, tuned, tmp_path, caps
     settings = {"beam_width": 4, "alpha": 0.25, "beta": -0.5}
     model = edit(digits, tmp_path / "model", decoder="beam", settings=settings)
     assert "beam of 4, " in said(capsys, model, beta=0.0)
-    assert "alpha 0.25, beta 0, unknown -5\n" in said(capsys, model, beta=0.0)
-    assert "alpha 0, beta -0.5, unknown -5\n" in said(capsys, model, alpha=0.0)
+    assert "alpha 0.25, beta 0, unknown -5 and -1 a letter\n" in said(capsys, model, beta=0.0)
+    assert "alpha 0, beta -0.5, unknown -5 and -1 a letter\n" in said(capsys, model, alpha=0.0)
     assert "strict lexicon\n" in said(capsys, model, lexicon="strict")
     assert f"{digits['lm']}, alpha 0.25, " in said(capsys, model, lm=digits["lm"])
     assert said(capsys, model, decoder=DecoderName.greedy) == "decoder: greedy\n"

@@ -62,6 +62,9 @@ class DecoderOptions:
         float | None,
         typer.Option("--unknown", help="Bonus for each word that the language model lacks [-5]."),
     ] = None
+    unknown_letter: Annotated[
+        float | None, typer.Option("--unknown-letter", help="Bonus for each letter of such a word [-1].")
+    ] = None
     lexicon: LexiconOption = None
     hotwords: Annotated[
         str | None,
@@ -117,8 +120,8 @@ def make_decoder(options: DecoderOptions, model: str, *, nbest: int = 0, quiet: 
     asks = options.ask_for_beam or nbest > 0
     if options.decoder is DecoderName.greedy and asks:
         raise typer.BadParameter(
-            "--lm, --lm-alpha, --lm-beta, --unknown, --lexicon, --beam-width, --hotwords and --nbest "
-            "need --decoder beam."
+            "--lm, --lm-alpha, --lm-beta, --unknown, --unknown-letter, --lexicon, --beam-width, --hotwords "
+            "and --nbest need --decoder beam."
         )
     folder = checkpoint.resolve(model)
     stored = stored_decoder.load(folder)
@@ -140,8 +143,7 @@ def warm_up(decoder: "Decoder") -> None:
 
     if not isinstance(decoder, BeamDecoder):
         return
-    # Without its hotwords, which the symbols of the trial cannot write.
-    seconds = BeamDecoder(decoder.settings, decoder.language_model).warm_up()
+    seconds = decoder.warm_up()
     if seconds > 1.0:
         say(f"compiled the beam search in {seconds:.1f} s (kept on disk for the next time)")
 
@@ -181,8 +183,8 @@ def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -
     else:
         language_model = load_language_model(folder, stored)
         source = folder / stored.language_model if stored.language_model else None
-    if source is None and {"alpha", "unknown", "lexicon"} & given.keys():
-        raise typer.BadParameter("--lm-alpha, --unknown and --lexicon need --lm.")
+    if source is None and {"alpha", "unknown", "unknown_letter", "lexicon"} & given.keys():
+        raise typer.BadParameter("--lm-alpha, --unknown, --unknown-letter and --lexicon need --lm.")
     settings = dataclasses.replace(stored.settings_for(language_model is not None), **given)
     hotwords = _normalized(parse_hotwords(options.hotwords or ""), folder)
     line = _describe(settings, source, len(hotwords))
@@ -203,14 +205,15 @@ def _normalized(hotwords: dict[str, float], folder: Path) -> dict[str, float]:
 
 
 def _describe(settings: "BeamSettings", source: Path | None, num_hotwords: int) -> str:
-    """Example: beam of 64, lm.arpa.gz, alpha 0.5, beta 1, unknown -5, 2 hotwords"""
+    """Example: beam of 64, lm.arpa.gz, alpha 0.5, beta 1, unknown -5 and -1 a letter, 2 hotwords"""
     parts = [f"beam of {settings.beam_width}"]
     if source is None:
         parts += ["no language model", f"beta {settings.beta:g}"]
     else:
         parts += [str(source), f"alpha {settings.alpha:g}", f"beta {settings.beta:g}"]
         strict = settings.lexicon == "strict"
-        parts.append("strict lexicon" if strict else f"unknown {settings.unknown:g}")
+        unknown = f"unknown {settings.unknown:g} and {settings.unknown_letter:g} a letter"
+        parts.append("strict lexicon" if strict else unknown)
     if num_hotwords:
         parts.append("1 hotword" if num_hotwords == 1 else f"{num_hotwords} hotwords")
     return ", ".join(parts)

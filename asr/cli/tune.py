@@ -146,7 +146,8 @@ def _weights(found: "Tuning") -> str:
     assert settings is not None
     if found.without_lm is None:
         return f"beta {settings.beta:g}"
-    unknown = "strict lexicon" if settings.lexicon == "strict" else f"unknown {settings.unknown:g}"
+    unknown = f"unknown {settings.unknown:g} and {settings.unknown_letter:g} a letter"
+    unknown = "strict lexicon" if settings.lexicon == "strict" else unknown
     return f"alpha {settings.alpha:g}, beta {settings.beta:g}, {unknown}"
 
 
