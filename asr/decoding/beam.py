@@ -1,7 +1,8 @@
 """CTC prefix beam search with language model and hotwords, compiled (Graves 2012, 7.5; Hannun et al. 2014).
 
-A prefix is the labels so far, without blanks and repeats. Its share is kept in two parts, of the paths that end
-in a blank and of those that end in its last label, for only a blank lets that label come again.
+A prefix is the labels so far, without blanks, repeats, and spaces that no word stands before. Its share is kept in
+two parts, of the paths that end in a blank and of those that end in its last label, for only a blank lets that label
+come again.
 
     stay      with a blank, or with the last label once more: the prefix is the same
     arrive    from the prefix without the last label, where both are in the beam: the shares add up
@@ -97,21 +98,12 @@ def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, bea
                 end_words(tree, nodes, num_beams, options.alpha, lexicon, ngram)
         frame += 1
         if num_tokens == 0:
-            best = _stay(row, lasts, blanks, labels, num_beams)
+            best = _stay(row, options.space, lasts, blanks, labels, num_beams)
         else:
             best = _stay_or_arrive(
-                row,
-                frame,
-                tree,
-                nodes,
-                lasts,
-                blanks,
-                labels,
-                num_beams,
-                candidates.blank,
-                candidates.score,
-                arrived,
-            )
+                row, frame, options.space, tree, nodes, lasts, blanks, labels, num_beams, candidates.blank,
+                candidates.score, arrived,
+            )  # fmt: skip
             count, best = _extend(
                 row, frame, tokens, num_tokens, options, lexicon, hotwords, ngram, tree, beam, num_beams,
                 candidates, arrived, best,
@@ -157,12 +149,20 @@ def _tokens(row, share, most, space, tokens, order):  # type: ignore[no-untyped-
 
 
 @compiled_bare
-def _stay(row, lasts, blanks, labels, num_beams):  # type: ignore[no-untyped-def]
+def _again(row, space, last, blank, label):  # type: ignore[no-untyped-def]
+    """The shares of a prefix that stays: with a blank, with its last label once more, or with a space too many."""
+    whole = blank + label
+    if last == BLANK:  # the empty prefix
+        return whole * (row[BLANK] + row[space]) if space >= 0 else whole * row[BLANK], 0.0
+    return whole * row[BLANK], (whole if last == space else label) * row[last]
+
+
+@compiled_bare
+def _stay(row, space, lasts, blanks, labels, num_beams):  # type: ignore[no-untyped-def]
     """A frame in which only the blank is worth trying: every prefix stays what it is. Returns the best share."""
     best = 0.0
     for slot in range(num_beams):
-        blank = (blanks[slot] + labels[slot]) * row[BLANK]
-        label = labels[slot] * row[lasts[slot]]
+        blank, label = _again(row, space, lasts[slot], blanks[slot], labels[slot])
         blanks[slot], labels[slot] = blank, label
         best = max(best, blank + label)
     return best
@@ -170,14 +170,13 @@ def _stay(row, lasts, blanks, labels, num_beams):  # type: ignore[no-untyped-def
 
 @compiled_bare
 def _stay_or_arrive(  # type: ignore[no-untyped-def]
-    row, stamp, tree, nodes, lasts, blanks, labels, num_beams, stay_blanks, scores, arrived
+    row, stamp, space, tree, nodes, lasts, blanks, labels, num_beams, stay_blanks, scores, arrived
 ):
     """Every prefix of the beam as a candidate, with what comes from its parent; marks these extensions."""
     best = 0.0
     for slot in range(num_beams):
         last = lasts[slot]
-        blank = (blanks[slot] + labels[slot]) * row[BLANK]
-        label = labels[slot] * row[last]
+        blank, label = _again(row, space, last, blanks[slot], labels[slot])
         prefix = tree[nodes[slot]]
         if prefix.parent >= 0:
             source = tree[prefix.parent].slot
@@ -209,7 +208,7 @@ def _extend(  # type: ignore[no-untyped-def]
         node, prefix = nodes[slot], tree[nodes[slot]]
         for index in range(num_tokens):
             label = tokens[index]
-            if arrived[slot, label] == stamp:
+            if arrived[slot, label] == stamp or (label == space and (lasts[slot] in (space, BLANK))):
                 continue
             word, state, gain = 0, prefix.state, 1.0
             if mode == WORDS:

@@ -151,14 +151,15 @@ class BeamDecoder:
         """The best ``count`` texts of what a search found, never none, with their words."""
         kept: dict[str, Hypothesis] = {}
         log_probs = np.log(probs) if self.settings.times else probs
+        alignable = _with_spaces_as_blanks(log_probs, symbols)
         for prefix, score, language in search.found():
             labels = search.labels(prefix)
             text = " ".join("".join([symbols[label] for label in labels]).split())
-            # Prefixes that differ in their spaces alone are one text; the first is the best.
+            # Characters followed by a space are the same text in another state; the first is the best.
             if text not in kept:
                 words: tuple[Word, ...] = ()
                 if self.settings.times:
-                    spans = align(log_probs, labels)
+                    spans = align(alignable, labels)
                     words = make_words(labels, spans, log_probs, symbols, frame_seconds)
                 kept[text] = Hypothesis(text, score, words, score - language, language)
             if len(kept) == count:
@@ -272,6 +273,15 @@ def softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     probs = np.exp(np.maximum(np.asarray(scores - best[:, None], np.float32), _IMPOSSIBLE))
     probs /= np.einsum("ij->i", probs)[:, None]
     return probs
+
+
+def _with_spaces_as_blanks(log_probs: NDArray[np.float32], symbols: Sequence[str]) -> NDArray[np.float32]:
+    """For alignment: the spaces that were said before, behind and between words more than once are not in the text."""
+    if " " not in symbols:
+        return log_probs
+    alignable = log_probs.copy()
+    alignable[:, 0] = np.maximum(log_probs[:, 0], log_probs[:, symbols.index(" ")])
+    return alignable
 
 
 def _character_lexicon(model: "NGram | KenlmModel", symbols: Symbols) -> WeightedLexicon:

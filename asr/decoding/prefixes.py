@@ -132,7 +132,20 @@ def whole_scores(tree, beam, num_beams, options, lexicon, hotwords, ngram, eos):
             log_prob, _ = step(ngram, state, eos)
             end += options.alpha * log_prob
         scores[slot] = np.log(beam.blank[slot] + beam.label[slot]) + end, end
+    if options.mode != CHARACTERS:
+        _join_trailing(tree, beam, num_beams, options.space, scores)
     return scores
+
+
+@compiled_bare
+def _join_trailing(tree, beam, num_beams, space, scores):  # type: ignore[no-untyped-def]
+    """A text and the same with a space behind it are one: give its share to the one without."""
+    for slot in range(num_beams):
+        parent = tree[beam.node[slot]].parent
+        if beam.last[slot] == space and tree[parent].slot >= 0:
+            same = tree[parent].slot
+            scores[same, 0] = np.logaddexp(scores[same, 0], scores[slot, 0])
+            scores[slot, 0] = -np.inf
 
 
 @compiled
