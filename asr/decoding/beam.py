@@ -19,12 +19,13 @@ import numpy as np
 from asr.compiled import compiled_bare
 from asr.decoding.lexicon import UNKNOWN_NODE
 from asr.decoding.prefixes import (
+    ALIKE,
     BLANK,
     CHARACTERS,
     WORDS,
     Options,
     child_of,
-    end_words,
+    end_word,
     find_child,
     grow,
     num_unasked,
@@ -90,12 +91,8 @@ def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, bea
         num_tokens, has_space = _tokens(
             row, options.token_share, options.max_tokens, options.space, tokens, order
         )
-        if has_space and options.mode == WORDS:
-            if options.asks:
-                if num_unasked(tree, nodes, num_beams):
-                    break
-            else:
-                end_words(tree, nodes, num_beams, options.alpha, lexicon, ngram)
+        if has_space and options.asks and num_unasked(tree, nodes, num_beams):
+            break
         frame += 1
         if num_tokens == 0:
             best = _stay(row, options.space, lasts, blanks, labels, num_beams)
@@ -201,18 +198,25 @@ def _extend(  # type: ignore[no-untyped-def]
     mode, space, alpha, beta = options.mode, options.space, options.alpha, options.beta
     has_hotwords, beam_share = options.has_hotwords, options.beam_share
     mask, first, gains, fall = lexicon.mask, lexicon.first, lexicon.gain, lexicon.fall
-    word_of, hot_gain = lexicon.word_of, hotwords.gain
+    word_of, most, hot_gain = lexicon.word_of, lexicon.most, hotwords.gain
     sources, new_labels, words, states, new_gains, _, scores = candidates
+    reach = hotwords.reach * (1.0 if mode == ALIKE else lexicon.reach)
     count, floor = num_beams, best * beam_share
     for slot in range(num_beams):
         node, prefix = nodes[slot], tree[nodes[slot]]
         for index in range(num_tokens):
             label = tokens[index]
+            # A label after itself is a new one only behind a blank.
+            score = row[label] * (blanks[slot] if label == lasts[slot] else blanks[slot] + labels[slot])
+            # Do not ask the lexicon or the n-gram where their best answer would not help.
+            if score * (hotwords.reach * most[prefix.word] if label == space else reach) <= floor:
+                continue
             if arrived[slot, label] == stamp or (label == space and (lasts[slot] in (space, BLANK))):
                 continue
             word, state, gain = 0, prefix.state, 1.0
             if mode == WORDS:
                 if label == space:
+                    end_word(tree, node, alpha, lexicon, ngram)
                     state, gain = prefix.ending_state, prefix.ending
                 else:
                     word = child_of(prefix.word, label, mask, first)
@@ -222,9 +226,7 @@ def _extend(  # type: ignore[no-untyped-def]
                 gain = np.exp(alpha * log_prob + beta)
             if has_hotwords:
                 gain *= hot_gain[prefix.hot, label]
-            # A label after itself is a new one only behind a blank.
-            share = blanks[slot] if label == lasts[slot] else blanks[slot] + labels[slot]
-            score = share * row[label] * gain
+            score *= gain
             if score > floor:
                 sources[count], new_labels[count], words[count], states[count] = node, label, word, state
                 new_gains[count], scores[count] = gain, score

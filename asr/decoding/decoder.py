@@ -287,9 +287,11 @@ def _with_spaces_as_blanks(log_probs: NDArray[np.float32], symbols: Sequence[str
 def _character_lexicon(model: "NGram | KenlmModel", symbols: Symbols) -> WeightedLexicon:
     """No trie: ``word_of`` has the model's token for each symbol."""
     tokens = [model.word_id("<space>" if symbol == " " else symbol) for symbol in symbols]
-    nothing, nowhere = np.zeros(2), np.zeros((2, 1), np.int32)
-    word_of = np.array(tokens, np.int32)
-    return WeightedLexicon(nowhere.astype(np.int64), nowhere, word_of, nothing, nothing, nothing, nothing)
+    nothing, anything = np.zeros(2), np.full(2, np.inf)
+    nowhere, word_of = np.zeros((2, 1), np.int32), np.array(tokens, np.int32)
+    return WeightedLexicon(
+        nowhere.astype(np.int64), nowhere, word_of, nothing, nothing, anything, nothing, nothing, np.inf
+    )
 
 
 def num_cores() -> int:

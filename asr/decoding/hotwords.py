@@ -25,6 +25,8 @@ class Hotwords(NamedTuple):
     """Factor for a symbol."""
     end: NDArray[np.float64]
     """(num_nodes,) log of the factor for the end of the text."""
+    reach: float
+    """The largest factor."""
 
 
 def build_hotwords(boosts: Mapping[str, float], symbols: Sequence[str]) -> Hotwords:
@@ -91,4 +93,4 @@ def _complete(
     log_gain = potential[following] - potential[:, None]
     if space >= 0:
         log_gain[:, space] += ended
-    return Hotwords(following, np.exp(log_gain), ended - potential)
+    return Hotwords(following, np.exp(log_gain), ended - potential, float(np.exp(log_gain.max())))

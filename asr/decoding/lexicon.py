@@ -47,10 +47,14 @@ class WeightedLexicon(NamedTuple):
     """(num_nodes,) added to a word that ends here, apart from the n-gram; -inf where none may."""
     promise: NDArray[np.float64]
     """(num_nodes,) log of what was given in advance, taken back when the word ends."""
+    most: NDArray[np.float64]
+    """(num_nodes,) the largest factor that ending a word here could bring, were the n-gram sure of it."""
     gain: NDArray[np.float64]
     """(num_nodes,) factor for coming here from the parent."""
     fall: NDArray[np.float64]
     """(num_nodes,) factor for leaving the trie from here, and for each letter outside."""
+    reach: float
+    """The largest of both."""
 
 
 def build_lexicon(
@@ -99,9 +103,13 @@ def weigh(
     promise[ROOT] = 0.0  # between words nothing is promised
     with np.errstate(invalid="ignore"):  # the unknown node of a strict lexicon, which nobody reaches
         gain = np.exp(promise - promise[lexicon.parent])
+        most = np.exp(bonus - promise)
         fall = np.exp(promise[UNKNOWN_NODE] + unknown_letter * (depth + 1) - promise)
     gain[:2], fall[UNKNOWN_NODE] = 1.0, np.exp(unknown_letter)
-    return WeightedLexicon(lexicon.mask, lexicon.first, lexicon.word_of, bonus, promise, gain, fall)
+    reach = float(max(gain.max(), fall.max()))
+    return WeightedLexicon(
+        lexicon.mask, lexicon.first, lexicon.word_of, bonus, promise, most, gain, fall, reach
+    )
 
 
 def _masks(

@@ -97,19 +97,17 @@ def num_unasked(tree, nodes, num_beams):  # type: ignore[no-untyped-def]
 
 
 @compiled_bare
-def end_words(tree, nodes, num_beams, alpha, lexicon, ngram):  # type: ignore[no-untyped-def]
-    """Ask the n-gram what ending its word would bring to each prefix, once in the prefix's life."""
-    word_of, bonus, promise = lexicon.word_of, lexicon.bonus, lexicon.promise
-    for slot in range(num_beams):
-        prefix = tree[nodes[slot]]
-        if prefix.ending == NOT_ASKED:
-            word = prefix.word
-            if word == 0:  # two spaces, or one at the beginning: no word
-                prefix.ending = 1.0
-                prefix.ending_state = prefix.state
-            else:
-                log_prob, prefix.ending_state = step(ngram, prefix.state, word_of[word])
-                prefix.ending = np.exp(alpha * log_prob + bonus[word] - promise[word])
+def end_word(tree, node, alpha, lexicon, ngram):  # type: ignore[no-untyped-def]
+    """Ask the n-gram what ending its word would bring to a prefix, once in the prefix's life."""
+    prefix = tree[node]
+    if prefix.ending != NOT_ASKED:
+        return
+    word = prefix.word
+    if word == 0:  # a space at the beginning: no word
+        prefix.ending, prefix.ending_state = 1.0, prefix.state
+    else:
+        log_prob, prefix.ending_state = step(ngram, prefix.state, lexicon.word_of[word])
+        prefix.ending = np.exp(alpha * log_prob + lexicon.bonus[word] - lexicon.promise[word])
 
 
 @compiled
@@ -118,13 +116,13 @@ def whole_scores(tree, beam, num_beams, options, lexicon, hotwords, ngram, eos):
 
     Returns ``(num_beams, 2)``: the log of its share with all that, and the part of it that came with the end.
     """
-    if options.mode == WORDS and not options.asks:
-        end_words(tree, beam.node, num_beams, options.alpha, lexicon, ngram)
     scores = np.empty((num_beams, 2))
     for slot in range(num_beams):
         prefix = tree[beam.node[slot]]
         state, end = prefix.state, 0.0
         if options.mode == WORDS:
+            if not options.asks:
+                end_word(tree, beam.node[slot], options.alpha, lexicon, ngram)
             state, end = prefix.ending_state, np.log(prefix.ending)
         if options.has_hotwords:
             end += hotwords.end[prefix.hot]
