@@ -115,18 +115,18 @@ def _unknown_share(test: Sequence[Utterance], recognizer: Recognizer, model: NGr
 
 def _markdown(row: Row) -> str:
     greedy, _, with_lm = row.results
-    low, high = scoring.difference(*([u.words for u in one.utterances] for one in (with_lm, greedy)))
+    gain = scoring.difference(*([u.words for u in one.utterances] for one in (with_lm, greedy)))
     cells = [row.name, str(greedy.words.num_reference)]
-    cells += [_percent(one.words.rate, *one.interval) for one in row.results]
-    cells += [_percent(with_lm.words.rate - greedy.words.rate, low, high), f"{100 * row.unknown:.1f}"]
+    cells += [_percent(one.words.rate, one.interval) for one in row.results]
+    cells += [_percent(with_lm.words.rate - greedy.words.rate, gain), f"{100 * row.unknown:.1f}"]
     chosen = row.settings
     weights = f"alpha {chosen.alpha:g}, beta {chosen.beta:g}, width {chosen.beam_width}, "
     weights += f"unknown {chosen.unknown:g} and {chosen.unknown_letter:g} a letter"
     return f"| {' | '.join(cells)} | {weights} |"
 
 
-def _percent(rate: float, low: float, high: float) -> str:
-    return f"{100 * rate:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+def _percent(rate: float, interval: scoring.Interval) -> str:
+    return f"{100 * rate:.2f} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
 
 
 def _rates(row: Row) -> dict[str, float]:

@@ -76,11 +76,12 @@ def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, bea
         hotwords: next node and factor, ``(num_nodes, vocab)`` each.
         ngram: the arrays of an ``NGram``.
         workspace: as ``make_workspace`` made it.
-        tree: PREFIX for every prefix that was ever kept, with room for ``width`` more a frame.
+        tree: PREFIX for every prefix that was ever kept.
 
     Returns:
-        The frame to go on from (before the end only where ``options.asks``), the new number of prefixes in the
-        tree and in the beam, and the log of what the rescaling took out.
+        The frame to go on from, before the end where the tree has no room for a frame's new prefixes or the
+        caller is to be asked; the new number of prefixes in the tree and in the beam; and the log of what the
+        rescaling took out.
     """
     arrived, tokens, kept, order, candidates = workspace
     nodes, lasts, blanks, labels = beam
@@ -91,7 +92,9 @@ def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, bea
         num_tokens, has_space = _tokens(
             row, options.token_share, options.max_tokens, options.space, tokens, order
         )
-        if has_space and options.asks and num_unasked(tree, nodes, num_beams):
+        if num_nodes + options.width > len(tree) or (
+            has_space and options.asks and num_unasked(tree, nodes, num_beams)
+        ):
             break
         frame += 1
         if num_tokens == 0:

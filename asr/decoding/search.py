@@ -33,6 +33,10 @@ class Found(NamedTuple):
     """What language model and hotwords add to it."""
 
 
+FIRST_ROOM = 32
+"""Frames' worth of new prefixes to begin with."""
+
+
 class Search:
     """Prefix beam search over frames that may come in chunks; the state is what the frames so far leave."""
 
@@ -46,7 +50,7 @@ class Search:
             np.zeros(width, np.int32), np.zeros(width, np.int32), np.zeros(width), np.zeros(width)
         )
         self._beam.blank[0] = 1.0
-        self._tree = np.empty(1, prefixes.PREFIX)
+        self._tree = np.empty(FIRST_ROOM * width, prefixes.PREFIX)
         model = scorer.language_model
         state = model.bos_state if model is not None else 0
         self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, prefixes.NOT_ASKED, 1.0)
@@ -57,7 +61,6 @@ class Search:
 
     def accept(self, probs: NDArray[np.float32]) -> None:
         """Go on with ``probs (time, vocab)``."""
-        self._make_room(len(probs))
         frame = 0
         while frame < len(probs):
             frame, self._num_nodes, self._num_beams, taken_out = self._kernel.search(
@@ -74,7 +77,9 @@ class Search:
                 self._num_beams,
             )
             self._taken_out += taken_out
-            if frame < len(probs):
+            if self._num_nodes + self._scorer.options.width > len(self._tree):
+                self._grow()
+            elif frame < len(probs):
                 self._answer()
 
     def found(self) -> Iterator[Found]:
@@ -121,12 +126,11 @@ class Search:
         nodes: NDArray[np.int32] = self._beam.node[: self._num_beams]
         return nodes
 
-    def _make_room(self, num_frames: int) -> None:
-        needed = self._num_nodes + num_frames * self._scorer.options.width
-        if needed > len(self._tree):
-            grown = np.empty(needed, self._tree.dtype)
-            grown[: self._num_nodes] = self._tree[: self._num_nodes]
-            self._tree = grown
+    def _grow(self) -> None:
+        """Twice the room, for which the prefixes move."""
+        grown = np.empty(2 * len(self._tree) + self._scorer.options.width, self._tree.dtype)
+        grown[: self._num_nodes] = self._tree[: self._num_nodes]
+        self._tree = grown
 
     def _answer(self) -> None:
         """What ``end_words`` does, with a model that only Python can ask."""
