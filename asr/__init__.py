@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         VocabularyError,
     )
     from asr.evaluation import evaluate
+    from asr.lm.load import load_language_model
     from asr.manifest import Utterance, read_manifest, write_manifest
     from asr.recognizer import Recognizer, load
     from asr.types import Hypothesis, Transcript, Word
@@ -42,6 +43,7 @@ _HOMES = {
         "VocabularyError",
     ),
     "asr.evaluation": ("evaluate",),
+    "asr.lm.load": ("load_language_model",),
     "asr.manifest": ("Utterance", "read_manifest", "write_manifest"),
     "asr.recognizer": ("Recognizer", "load"),
     "asr.types": ("Hypothesis", "Transcript", "Word"),
@@ -66,6 +68,7 @@ __all__ = [
     "Word",
     "evaluate",
     "load",
+    "load_language_model",
     "read_manifest",
     "write_manifest",
 ]

@@ -125,7 +125,9 @@ def load(folder: str | os.PathLike[str]) -> StoredDecoder:
         raise CheckpointError(f"{path}: {reason} Without this file the model decodes greedily.") from None
 
 
-def load_language_model(folder: str | os.PathLike[str], stored: StoredDecoder) -> "LanguageModel | None":
+def load_stored_language_model(
+    folder: str | os.PathLike[str], stored: StoredDecoder
+) -> "LanguageModel | None":
     """The n-gram that lies beside, if one does.
 
     Raises:
@@ -133,10 +135,10 @@ def load_language_model(folder: str | os.PathLike[str], stored: StoredDecoder) -
     """
     if stored.language_model is None:
         return None
-    from asr.lm.load import load as load_lm
+    from asr.lm.load import load_language_model
 
     try:
-        return load_lm(Path(folder) / stored.language_model)
+        return load_language_model(Path(folder) / stored.language_model)
     except AsrError as error:
         raise CheckpointError(f"{error} `asr tune` packs it anew.") from None
 
@@ -147,14 +149,14 @@ def make_decoder(folder: str | os.PathLike[str], stored: StoredDecoder) -> BeamD
     Raises:
         CheckpointError: the language model is missing or damaged.
     """
-    return BeamDecoder(stored.settings, load_language_model(folder, stored))
+    return BeamDecoder(stored.settings, load_stored_language_model(folder, stored))
 
 
 def _pack(source: Path, target: Path) -> None:
-    from asr.lm.load import load as load_lm
+    from asr.lm.load import load_language_model
     from asr.lm.ngram import NGram
 
-    language_model = load_lm(source)
+    language_model = load_language_model(source)
     if isinstance(language_model, NGram):
         language_model.save(target)
     else:  # KenLM's binaries are packed

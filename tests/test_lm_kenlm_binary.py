@@ -11,7 +11,7 @@ import pytest
 
 from asr.errors import LanguageModelError
 from asr.lm.kenlm_binary import KenlmModel, is_kenlm
-from asr.lm.load import load
+from asr.lm.load import load_language_model
 from asr.lm.ngram import NGram, advance
 
 FIXTURES = Path(__file__).parent / "fixtures" / "lm"
@@ -23,7 +23,7 @@ PAIRS = [
 
 @pytest.fixture(params=PAIRS, ids=["trie", "probing"])
 def pair(request) -> tuple[KenlmModel, NGram]:
-    binary, arpa = (load(FIXTURES / name) for name in request.param)
+    binary, arpa = (load_language_model(FIXTURES / name) for name in request.param)
     assert isinstance(binary, KenlmModel)
     assert isinstance(arpa, NGram)
     return binary, arpa
@@ -92,11 +92,13 @@ def test_the_name_of_the_file_does_not_matter(tmp_path):
     path = tmp_path / "lm.arpa"
     path.write_bytes((FIXTURES / "order3.trie.binary").read_bytes())
     assert is_kenlm(path)
-    assert load(path).score(["the"]) == KenlmModel(FIXTURES / "order3.trie.binary").score(["the"])
+    assert load_language_model(path).score(["the"]) == KenlmModel(FIXTURES / "order3.trie.binary").score(
+        ["the"]
+    )
     assert not is_kenlm(FIXTURES / "order3.arpa.gz")
     assert not is_kenlm(tmp_path / "none.binary")
     with pytest.raises(LanguageModelError, match=r"none\.binary.*No such file"):
-        load(tmp_path / "none.binary")
+        load_language_model(tmp_path / "none.binary")
 
 
 def without_words(data: bytes) -> bytes:
@@ -126,7 +128,7 @@ def test_damage_is_one_sentence(tmp_path, name, damage, message):
     path = tmp_path / "lm.binary"
     path.write_bytes(damage((FIXTURES / name).read_bytes()))
     with pytest.raises(LanguageModelError, match=message) as caught:
-        load(path)
+        load_language_model(path)
     assert str(caught.value).startswith(str(path))
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
@@ -135,7 +137,7 @@ def test_damage_is_one_sentence(tmp_path, name, damage, message):
 def test_without_the_package_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "kenlm", None)
     with pytest.raises(LanguageModelError, match=r"`pip install kenlm-ex`, or give the ARPA file"):
-        load(FIXTURES / "order3.trie.binary")
+        load_language_model(FIXTURES / "order3.trie.binary")
 
 
 def test_importing_it_loads_neither_kenlm_nor_compiled_code():

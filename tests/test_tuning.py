@@ -16,7 +16,7 @@ from asr.decoding import BeamDecoder, BeamSettings, decode_greedy
 from asr.decoding.confidence import Calibration
 from asr.dev_set import DevSet
 from asr.errors import CheckpointError
-from asr.lm.load import load as load_lm
+from asr.lm.load import load_language_model
 from asr.manifest import Utterance, write_manifest
 from asr.recognizer import Recognizer
 from asr.tuning import tune
@@ -37,7 +37,7 @@ def dev(tmp_path_factory) -> DevSet:
 
 @pytest.fixture(scope="module")
 def found(dev, lm) -> tuning.Tuning:
-    return tune(dev, load_lm(lm), BeamSettings(beam_width=16))
+    return tune(dev, load_language_model(lm), BeamSettings(beam_width=16))
 
 
 def test_a_language_model_helps_one_who_mumbles(found):
@@ -53,7 +53,7 @@ def test_nothing_tried_is_better_than_what_is_chosen(dev, lm, found):
     assert [trial.settings.beam_width for trial in found.widths] == [8, 16, 32, 64, 128]
     for alpha, beta in ((0.25, 0.0), (1.0, 1.0), (1.5, 3.0)):
         other = BeamSettings(beam_width=16, alpha=alpha, beta=beta)
-        words = dev.evaluate(BeamDecoder(other, load_lm(lm))).words
+        words = dev.evaluate(BeamDecoder(other, load_language_model(lm))).words
         assert words.errors >= found.beam.evaluation.words.errors
 
 
@@ -90,7 +90,7 @@ def test_what_is_stored_is_what_was_found(dev, lm, found, tmp_path):
 def test_greedy_stays_where_no_beam_is_better(tmp_path, lm):
     utterances = write_corpus(tmp_path / "dev", random_texts(3, 2))
     perfect = DevSet(Recognizer(ToneModel(), VOCABULARY), utterances)
-    found = tune(perfect, load_lm(lm), BeamSettings(beam_width=8))
+    found = tune(perfect, load_language_model(lm), BeamSettings(beam_width=8))
     assert found.chosen is found.greedy
     checkpoint.save(tmp_path / "model", random_model(), "card")
     assert tuning.store(found, tmp_path / "model", Path("d.jsonl"), lm).decoder == "greedy"

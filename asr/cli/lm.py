@@ -121,9 +121,9 @@ def info(model: Model) -> None:
     Example: `asr lm info lm.arpa.gz`
     """
     from asr.lm.kenlm_binary import KenlmModel
-    from asr.lm.load import load
+    from asr.lm.load import load_language_model
 
-    loaded = load(model)
+    loaded = load_language_model(model)
     rows: list[tuple[str, object]] = [
         ("order", loaded.order),
         ("words are", "characters" if loaded.is_characters else "words"),
@@ -157,9 +157,9 @@ def score(
     - `asr lm score lm.arpa.gz dev.txt --sentences`
     """
     from asr.errors import LanguageModelError
-    from asr.lm.load import load
+    from asr.lm.load import load_language_model
 
-    loaded = load(model)
+    loaded = load_language_model(model)
     total = _Score(0, 0, 0, 0.0, 0.0)
     for words in _sentences(texts, raw, loaded.is_characters):
         one = _score(loaded, words)

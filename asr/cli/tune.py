@@ -74,13 +74,13 @@ def _tune(
 ) -> "tuple[DevSet, Tuning]":
     from asr.decoding import BeamDecoder, decode_greedy
     from asr.dev_set import DevSet
-    from asr.lm.load import load as load_lm
+    from asr.lm.load import load_language_model
     from asr.manifest import read_manifest
     from asr.recognizer import load
     from asr.tuning import tune as choose
 
     utterances = read_manifest(manifest)
-    language_model = None if lm is None else load_lm(lm)
+    language_model = None if lm is None else load_language_model(lm)
     recognizer = load(model, device=device, decoder=decode_greedy)
     warm_up(BeamDecoder(language_model=language_model))
     with progress_bar() as progress:

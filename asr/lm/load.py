@@ -1,4 +1,4 @@
-"""A word model from a file of any kind."""
+"""A language model from a file of any kind."""
 
 import os
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from asr.lm.ngram import NGram
 
 
-def load(path: str | os.PathLike[str]) -> "NGram | KenlmModel":
+def load_language_model(path: str | os.PathLike[str]) -> "NGram | KenlmModel":
     """An ARPA file, plain or gzipped, a packed file, or KenLM's binary, told apart by their first bytes.
 
     Raises:
