@@ -12,13 +12,16 @@ import torch
 
 from asr import __version__, scoring
 from asr.config import compose
-from asr.decoding import decode_greedy
+from asr.decoding import BeamDecoder, decode_greedy
+from asr.dev_set import DevSet
 from asr.errors import AsrError
 from asr.evaluation import Evaluation, evaluate
+from asr.lm.load import load_language_model
 from asr.manifest import read_manifest
 from asr.recognizer import Decoder, load
 from asr.scoring import Counts, Interval
 from asr.training import TrainingResult, train
+from asr.tuning import store, tune
 
 
 @dataclass(frozen=True)
@@ -32,25 +35,41 @@ class Trial:
 
 
 def run_trial(
-    label: str,
-    overrides: Sequence[str],
-    tests: Mapping[str, Path],
-    decoders: Mapping[str, Decoder] | None = None,
+    label: str, overrides: Sequence[str], tests: Mapping[str, Path], lm: Path | None = None
 ) -> Trial:
-    """Train with these overrides, then score the best model on each test manifest: greedily, then by each decoder.
+    """Train with these overrides, then score the best model on each test manifest, greedily.
+
+    With the file of a language model, the beam search is tuned on the dev set, stored with the model, and scored too.
 
     Raises:
         AsrError: as training and evaluation do; also when the training was interrupted.
     """
-    training = train(compose(overrides))
+    settings = compose(overrides)
+    training = train(settings)
     if training.interrupted:
         raise AsrError(f"{label}: interrupted; the same command goes on where it was stopped.")
-    scored = {}
-    for suffix, decoder in {"": decode_greedy, **(decoders or {})}.items():
-        recognizer = load(training.model_dir, device="cpu", decoder=decoder)
-        for name, path in tests.items():
-            scored[f"{name}{suffix and ', '}{suffix}"] = evaluate(recognizer, read_manifest(path))
+    scored = _score(training.model_dir, tests, decode_greedy)
+    if lm is not None:
+        assert settings.data.dev is not None  # or there would be no training
+        decoder = _tune(training.model_dir, Path(settings.data.dev), lm)
+        with_lm = _score(training.model_dir, tests, decoder)
+        scored |= {f"{name}, beam + n-gram": evaluation for name, evaluation in with_lm.items()}
     return Trial(label, training, scored)
+
+
+def _score(model_dir: Path, tests: Mapping[str, Path], decoder: Decoder) -> dict[str, Evaluation]:
+    recognizer = load(model_dir, device="cpu", decoder=decoder)
+    return {name: evaluate(recognizer, read_manifest(path)) for name, path in tests.items()}
+
+
+def _tune(model_dir: Path, manifest: Path, lm: Path) -> Decoder:
+    """The best beam on dev, which the model remembers from now on."""
+    dev = DevSet(load(model_dir, device="cpu", decoder=decode_greedy), read_manifest(manifest))
+    language_model = load_language_model(lm)
+    tuning = tune(dev, language_model)
+    store(tuning, model_dir, manifest, lm)
+    assert tuning.beam.settings is not None
+    return BeamDecoder(tuning.beam.settings, language_model)
 
 
 def table(trials: Sequence[Trial], title: str = "seed") -> str:

@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 
 FLOORS = {
     **dict.fromkeys(("cli", "__main__"), 7),
-    **dict.fromkeys(("config", "experiment"), 6),
+    **dict.fromkeys(("config", "experiment", "recipe"), 6),
     **dict.fromkeys(("training", "tuning"), 5),
     **dict.fromkeys(("evaluation", "report", "dev_set"), 4),
     **dict.fromkeys(("recognizer",), 3),
@@ -34,6 +34,7 @@ FLOORS = {
 SIBLINGS = {
     ("__main__", "cli"),
     ("experiment", "config"),
+    ("recipe", "experiment"),
     ("report", "evaluation"),
     ("dev_set", "evaluation"),
     ("checkpoint", "settings"),
@@ -291,6 +292,7 @@ def test_every_module_has_its_tests():
         "errors": "architecture",
         "audio_files": "audio",
         "experiment": "recipes",
+        "recipe": "recipes",
     }
     rooms = set(FLOORS) - {"__main__"}
     assert {name for name in rooms if tested.get(name, name) not in written} == set()

@@ -162,7 +162,10 @@ def test_greedy_and_beam_say_what_they_are(digits_lm: Path, capsys: pytest.Captu
     for options, line in (
         ({}, "greedy"),
         ({"decoder": DecoderName.beam}, "beam of 64, no language model, beta 0"),
-        ({"lm": digits_lm, "alpha": 0.0}, f"beam of 64, {digits_lm}, alpha 0, beta 1, unknown -5 and -1 a letter"),
+        (
+            {"lm": digits_lm, "alpha": 0.0},
+            f"beam of 64, {digits_lm}, alpha 0, beta 1, unknown -5 and -1 a letter",
+        ),
         ({"beam_width": 8, "hotwords": "five:3,Two"}, "beam of 8, no language model, beta 0, 2 hotwords"),
     ):
         make_decoder(DecoderOptions(**options), "digits-en")

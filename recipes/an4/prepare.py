@@ -5,13 +5,13 @@
 The classic split: 948 utterances train, 130 test. Choices are made on seven named speakers of the training part.
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
 
-from asr.errors import AsrError, ManifestError
-from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.errors import ManifestError
+from asr.manifest import Utterance, write_manifest
+from asr.recipe import attempt, prepare_options, print_sets
 
 DEV_SPEAKERS = ("fkdo", "ftmj", "mcen", "mjda", "mmkw", "mrjc2", "mtje")
 NUM_UTTERANCES = {"train": 948, "test": 130}
@@ -87,20 +87,8 @@ def _utterance(root: Path, file_id: str, line: str) -> Utterance:
 
 def main() -> int:
     """Print one line a set: utterances, minutes, manifest."""
-    parser = argparse.ArgumentParser(description="Manifests of CMU's AN4.")
-    parser.add_argument("--corpus-dir", type=Path, required=True, help="the folder of etc/ and feat/")
-    parser.add_argument("--output-dir", type=Path, default=Path("data/an4"), help="default: %(default)s")
-    options = parser.parse_args()
-    try:
-        paths = prepare(options.corpus_dir, options.output_dir)
-    except AsrError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for name, path in paths.items():
-        utterances = read_manifest(path)
-        minutes = sum(utterance.duration for utterance in utterances) / 60
-        print(f"{name:14} {len(utterances):5} utterances {minutes:6.1f} min  {path}")
-    return 0
+    options = prepare_options("Manifests of CMU's AN4.", "an4", "the folder of etc/ and feat/").parse_args()
+    return attempt("an4", lambda: print_sets(prepare(options.corpus_dir, options.output_dir)))
 
 
 if __name__ == "__main__":

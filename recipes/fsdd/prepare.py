@@ -8,7 +8,6 @@ speaker and of one split, so that no recording is heard on two sides; its line h
 time of each digit.
 """
 
-import argparse
 import os
 import re
 import sys
@@ -23,8 +22,9 @@ from rich.console import Console
 from rich.progress import track
 
 from asr import audio
-from asr.errors import AsrError, ManifestError
+from asr.errors import ManifestError
 from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.recipe import attempt, prepare_options, print_sets
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SAMPLE_RATE = 8000
@@ -260,23 +260,14 @@ def _write_manifests(sets: dict[str, list[Utterance]], output_dir: Path) -> dict
 
 def main() -> int:
     """Print one line a set: utterances, minutes, manifest."""
-    parser = argparse.ArgumentParser(description="Manifests of the Free Spoken Digit Dataset.")
-    parser.add_argument("--corpus-dir", type=Path, required=True, help="the dataset's folder")
-    parser.add_argument("--output-dir", type=Path, default=Path("data/fsdd"), help="default: %(default)s")
+    parser = prepare_options("Manifests of the Free Spoken Digit Dataset.", "fsdd", "the dataset's folder")
     parser.add_argument("--held-out", metavar="SPEAKER", help="test on this speaker, train on the others")
     parser.add_argument("--voices", action="store_true", help="add synthetic voices to train-all")
     parser.add_argument("--seed", type=int, default=1)
     options = vars(parser.parse_args())
-    try:
-        paths = prepare(options.pop("corpus_dir"), options.pop("output_dir"), **options)
-    except AsrError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for name, path in paths.items():
-        utterances = read_manifest(path)
-        minutes = sum(utterance.duration for utterance in utterances) / 60
-        print(f"{name:14} {len(utterances):5} utterances {minutes:6.1f} min  {path}")
-    return 0
+    return attempt(
+        "fsdd", lambda: print_sets(prepare(options.pop("corpus_dir"), options.pop("output_dir"), **options))
+    )
 
 
 if __name__ == "__main__":

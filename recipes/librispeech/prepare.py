@@ -7,14 +7,14 @@ dev-other and test-other get manifests of their own. With less than that, the sp
 1272, 1988 and 2086 test, 1462 and 2428 choose, the others train.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from asr import audio
-from asr.errors import AsrError, ManifestError
-from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.errors import ManifestError
+from asr.manifest import Utterance, write_manifest
+from asr.recipe import attempt, prepare_options, print_sets
 
 TEST_SPEAKERS = ("1272", "1988", "2086")
 DEV_SPEAKERS = ("1462", "2428")
@@ -91,22 +91,10 @@ def _utterances(subset: Path) -> Iterator[Utterance]:
 
 def main() -> int:
     """Print one line a set: utterances, minutes, manifest."""
-    parser = argparse.ArgumentParser(description="Manifests of LibriSpeech, or of a part of it.")
-    parser.add_argument("--corpus-dir", type=Path, required=True, help="the folder of dev-clean and the like")
-    parser.add_argument(
-        "--output-dir", type=Path, default=Path("data/librispeech"), help="default: %(default)s"
-    )
-    options = parser.parse_args()
-    try:
-        paths = prepare(options.corpus_dir, options.output_dir)
-    except AsrError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for name, path in paths.items():
-        utterances = read_manifest(path)
-        minutes = sum(utterance.duration for utterance in utterances) / 60
-        print(f"{name:14} {len(utterances):5} utterances {minutes:6.1f} min  {path}")
-    return 0
+    options = prepare_options(
+        "Manifests of LibriSpeech, or of a part of it.", "librispeech", "the folder of dev-clean and the like"
+    ).parse_args()
+    return attempt("librispeech", lambda: print_sets(prepare(options.corpus_dir, options.output_dir)))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ Split as lhotse and icefall do, so that results compare: of the sorted names, ev
 test.
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
 
 from asr import audio
-from asr.errors import AsrError, ManifestError
-from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.errors import ManifestError
+from asr.manifest import Utterance, write_manifest
+from asr.recipe import attempt, prepare_options, print_sets
 
 WORDS = {"0": "lo", "1": "ken"}
 SPEAKER = "yesno"
@@ -67,20 +67,10 @@ def _utterance(path: Path) -> Utterance:
 
 def main() -> int:
     """Print one line a set: utterances, minutes, manifest."""
-    parser = argparse.ArgumentParser(description="Manifests of the Hebrew yes/no corpus, OpenSLR 1.")
-    parser.add_argument("--corpus-dir", type=Path, required=True, help="the folder of the recordings")
-    parser.add_argument("--output-dir", type=Path, default=Path("data/yesno"), help="default: %(default)s")
-    options = parser.parse_args()
-    try:
-        paths = prepare(options.corpus_dir, options.output_dir)
-    except AsrError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for name, path in paths.items():
-        utterances = read_manifest(path)
-        minutes = sum(utterance.duration for utterance in utterances) / 60
-        print(f"{name:14} {len(utterances):5} utterances {minutes:6.1f} min  {path}")
-    return 0
+    options = prepare_options(
+        "Manifests of the Hebrew yes/no corpus, OpenSLR 1.", "yesno", "the folder of the recordings"
+    ).parse_args()
+    return attempt("yesno", lambda: print_sets(prepare(options.corpus_dir, options.output_dir)))
 
 
 if __name__ == "__main__":
