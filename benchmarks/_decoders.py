@@ -270,7 +270,7 @@ ALPHAS, BETAS = (0.2, 0.4, 0.6, 0.8, 1.0), (-1.0, 0.0, 1.0, 2.0)
 SYSTEMS = [
     System(
         "ours", ours, "asr",
-        weights={"alpha": ALPHAS, "beta": BETAS, "unknown": (-5.0, -2.0, -8.0), "unknown_letter": (-1.0, -0.5, -2.0)},
+        weights={"alpha": ALPHAS, "beta": BETAS, "unknown": (-5.0, -2.0, -8.0), "unknown_letter": (-1.0, -0.7, -1.5)},
         prunings=combinations(token_threshold=(12.0, 8, 6, 5, 4), beam_threshold=(20.0, 14, 10, 8, 7, 6)),
     ),
     System(

@@ -31,7 +31,7 @@ from asr.decoding.prefixes import (
     num_unasked,
     step,
 )
-from asr.decoding.selection import best_of, nth_largest
+from asr.decoding.selection import NUM_BUCKETS, best_of, nth_largest
 
 _SMALLEST = 1e-150
 
@@ -47,6 +47,10 @@ class Workspace(NamedTuple):
     """(num_candidates,)"""
     order: Any
     """(at least num_candidates,)"""
+    bits: Any
+    """(num_candidates,) the candidates' scores, seen as integers."""
+    buckets: Any
+    """(NUM_BUCKETS,)"""
     candidates: "Candidates"
 
 
@@ -83,7 +87,7 @@ def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, bea
         caller is to be asked; the new number of prefixes in the tree and in the beam; and the log of what the
         rescaling took out.
     """
-    arrived, tokens, kept, order, candidates = workspace
+    arrived, tokens, kept, order, bits, buckets, candidates = workspace
     nodes, lasts, blanks, labels = beam
     arrived[:] = 0
     taken_out = 0.0
@@ -108,7 +112,9 @@ def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, bea
                 row, frame, tokens, num_tokens, options, lexicon, hotwords, ngram, tree, beam, num_beams,
                 candidates, arrived, best,
             )  # fmt: skip
-            count = best_of(candidates.score, count, options.width, best * options.beam_share, kept, order)
+            count = best_of(
+                candidates.score, count, options.width, best * options.beam_share, kept, bits, buckets, order
+            )
             num_nodes = _move(kept, count, hotwords.next, tree, beam, num_nodes, num_beams, candidates)
             num_beams = count
         if best < _SMALLEST:
@@ -230,12 +236,12 @@ def _extend(  # type: ignore[no-untyped-def]
             if has_hotwords:
                 gain *= hot_gain[prefix.hot, label]
             score *= gain
-            if score > floor:
-                sources[count], new_labels[count], words[count], states[count] = node, label, word, state
-                new_gains[count], scores[count] = gain, score
-                count += 1
-                best = max(best, score)
-                floor = best * beam_share
+            # Written in any case and then counted or not: a branch would be guessed wrong every other time.
+            sources[count], new_labels[count], words[count], states[count] = node, label, word, state
+            new_gains[count], scores[count] = gain, score
+            count += score > floor
+            best = max(best, score)
+            floor = best * beam_share
     return count, best
 
 
@@ -268,10 +274,13 @@ def make_workspace(options: Options, num_symbols: int) -> Workspace:
     """Memory for a search of this width and vocabulary."""
     size = options.width * (options.max_tokens + 1)
     integers, floats = np.empty((5, size), np.int32), np.empty((3, size))
+    candidates = Candidates(*integers[:4], *floats)
     return Workspace(
         np.zeros((options.width, num_symbols), np.int32),
         np.empty(num_symbols, np.int32),
         integers[4],
         np.empty(size + num_symbols),
-        Candidates(*integers[:4], *floats),
+        candidates.score.view(np.int64),
+        np.zeros(NUM_BUCKETS, np.int32),
+        candidates,
     )
