@@ -33,7 +33,7 @@ class Sizes(NamedTuple):
     widths: tuple[int, ...]
 
 
-FULL = Sizes(520, 520, 160, 40, (16, 64, 128, WIDEST))
+FULL = Sizes(520, 260, 160, 40, (16, 64, 128, WIDEST))
 QUICK = Sizes(40, 8, 8, 8, (16, 64))
 
 

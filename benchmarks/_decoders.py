@@ -271,7 +271,7 @@ SYSTEMS = [
     System(
         "ours", ours, "asr",
         weights={"alpha": ALPHAS, "beta": BETAS, "unknown": (-5.0, -2.0, -8.0), "unknown_letter": (-1.0, -0.7, -1.5)},
-        prunings=combinations(token_threshold=(12.0, 8, 6, 5, 4), beam_threshold=(20.0, 14, 10, 8, 7, 6)),
+        prunings=combinations(token_threshold=(8.0, 12, 6, 5, 4), beam_threshold=(12.0, 20, 10, 8, 7, 6)),
     ),
     System(
         "ctc-beam-decoder", ctc_beam_decoder, "ctc_beam_decoder", "ctc-beam-decoder",

@@ -45,9 +45,9 @@ class BeamSettings:
     """open: any word may be written; strict: only words of the language model, and hotwords."""
     max_tokens: int = 32
     """Symbols tried at each frame at most."""
-    token_threshold: float = 12.0
+    token_threshold: float = 8.0
     """Symbols further below the best one of a frame, in nats, are not tried."""
-    beam_threshold: float = 20.0
+    beam_threshold: float = 12.0
     """Prefixes further below the best one, in nats, are dropped."""
     times: bool = True
     """Whether to find when each word was said; without, hypotheses have a text and no words, and come sooner."""
