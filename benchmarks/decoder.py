@@ -10,7 +10,8 @@ pruning that flashlight comes with. WER is no worse than the best peer's unless 
 bootstrap lies above zero. Without a language model the peer is fast-ctc-decoder, in Rust.
 
 The peers are installed into an environment of their own (--venv). Sentences come from LJ Speech and LibriSpeech
-(--corpora or ASR_CORPORA); without them only AN4's stored emissions are decoded. 25 minutes; --quick takes 3.
+(--corpora or ASR_CORPORA); without them only AN4's stored emissions are decoded. With a model of recipes/librispeech
+(--librispeech) the emissions that it makes of unheard speakers are a fourth set. Half an hour; --quick takes 3 minutes.
 """
 
 import argparse
@@ -22,13 +23,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import _librispeech
 import _peers
 from _contest import FULL, QUICK, Contest, Sizes
 from _emissions import EmissionSet, read_sentences, stored, synthetic
 
 ROOT = Path(__file__).parents[1]
 FRAMES = {"t250": 250, "t1000": 1000}
-PARTS = (*FRAMES, "an4", "plain", "options", "start")
+PARTS = (*FRAMES, "an4", "librispeech", "plain", "options", "start")
 
 
 def main() -> None:
@@ -36,7 +38,7 @@ def main() -> None:
     _peers.enter(args.venv)
     with tempfile.TemporaryDirectory() as folder:
         contest = Contest(QUICK if args.quick else FULL, set(args.sets), Path(folder))
-        for emissions in emission_sets(args.corpora, args.sets, contest.sizes):
+        for emissions in emission_sets(args, contest.sizes):
             contest.run(emissions)
     if "start" in args.sets:
         print_start()
@@ -48,6 +50,10 @@ def parse_arguments() -> argparse.Namespace:
     corpora = Path(os.environ.get("ASR_CORPORA", ROOT / "../shared/corpora"))
     parser.add_argument("--venv", type=Path, default=_peers.FOLDER, help="the peers' own (%(default)s)")
     parser.add_argument("--corpora", type=Path, default=corpora, help="with ljspeech/ and librispeech/")
+    parser.add_argument("--librispeech", default="runs/librispeech/seed1", help="a model of it (%(default)s)")
+    parser.add_argument(
+        "--data", type=Path, default=Path("data/librispeech"), help="its manifests (%(default)s)"
+    )
     parser.add_argument("--sets", nargs="+", choices=PARTS, default=PARTS, help="what to measure (all)")
     parser.add_argument("--quick", action="store_true", help="few utterances: to see that it runs")
     parser.add_argument(
@@ -56,16 +62,20 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def emission_sets(corpora: Path, names: list[str], sizes: Sizes) -> Iterator[EmissionSet]:
+def emission_sets(args: argparse.Namespace, sizes: Sizes) -> Iterator[EmissionSet]:
     """One at a time: they are large."""
-    if (corpora / "ljspeech").is_dir():
-        sentences = read_sentences(corpora)
-        for name in [name for name in FRAMES if name in names or "plain" in names]:
+    if (args.corpora / "ljspeech").is_dir():
+        sentences = read_sentences(args.corpora)
+        for name in [name for name in FRAMES if name in args.sets or "plain" in args.sets]:
             yield synthetic(name, sentences, FRAMES[name], sizes.half)
     else:
-        print(f"{corpora}: no ljspeech/ in it, so there are no sentences for synthetic emissions")
-    if "an4" in names:
+        print(f"{args.corpora}: no ljspeech/ in it, so there are no sentences for synthetic emissions")
+    if "an4" in args.sets:
         yield stored()
+    if "librispeech" in args.sets and Path(args.librispeech).is_dir():
+        yield _librispeech.emit(args.librispeech, args.data, args.corpora)
+    elif "librispeech" in args.sets:
+        print(f"{args.librispeech}: no such model (python recipes/librispeech/run.py trains it)")
 
 
 def print_start() -> None:
