@@ -37,7 +37,6 @@ def emit(model: str, data: Path, corpora: Path) -> EmissionSet:
     return EmissionSet(
         NAME,
         recognizer.vocabulary.symbols,
-        recognizer.acoustic.frame_seconds,
         list(_heard(recognizer, [line for line in dev if line.speaker == dev[0].speaker])),
         list(_heard(recognizer, [line for line in dev if line.speaker != dev[0].speaker] + spoken)),
         [[normalize(text, recognizer.text) for text in sentences]],
