@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from asr.scoring import count_words
 
 TUNING_WIDTH = 64
-TOLERANCE = 0.001
-"""WER that a faster pruning may cost: 0.1 points."""
+TOLERANCE, RELATIVE_TOLERANCE = 0.001, 0.005
+"""WER that a faster pruning may cost: 0.1 points, or half a hundredth of it where it is high."""
 CHUNK = 20
 """Utterances that one system decodes before it is the next one's turn."""
 SAMPLES = 10_000
@@ -119,7 +119,7 @@ def tune(
 ) -> dict[str, Any]:
     """The settings for a system: first its weights, by WER alone, then the fastest pruning that is as good.
 
-    As good is within TOLERANCE of the best WER of any pruning. ``weighing`` and ``pruning`` are how many of the
+    As good is within the tolerances of the best WER of any pruning. ``weighing`` and ``pruning`` are how many of the
     tuning utterances each step takes.
     """
 
@@ -134,6 +134,7 @@ def tune(
         rows = [settings | row for row in candidates]
         settings = min(rows, key=lambda row: tried(row | dict(system.prunings[0]), weighing).wer)
     results = [tried(settings | dict(row), pruning) for row in system.prunings]
-    bar = min(result.wer for result in results) + TOLERANCE
+    best = min(result.wer for result in results)
+    bar = best + max(TOLERANCE, RELATIVE_TOLERANCE * best)
     good = [index for index, result in enumerate(results) if result.wer <= bar]
     return settings | dict(system.prunings[max(good, key=lambda index: results[index].rate)])

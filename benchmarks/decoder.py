@@ -3,7 +3,7 @@
 One run, one core, the same emissions, the same 3-gram, CPU time. Half of the utterances tune, the others measure:
 
     weights   alpha and beta (and the price of an unknown word, where there is one) by WER at width 64
-    pruning   the fastest setting whose WER is within 0.1 points of the best of that system's settings
+    pruning   the fastest setting whose WER is within 0.1 points, or 0.5 %, of the best of that system's
 
 The rule is one for all; pyctcdecode takes what was found for its C++ clone, and "flashlight default" keeps the
 pruning that flashlight comes with. WER is no worse than the best peer's unless the 95 % interval of the paired
