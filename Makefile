@@ -14,7 +14,7 @@ ifneq ($(wildcard $(CORPORA)),)
 export ASR_CORPORA := $(abspath $(CORPORA))
 endif
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check check-long bench clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,9 +33,13 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# What takes minutes: a training killed twenty times at random moments.
+check-long: $(VENV)/.installed
+	ASR_KILLS=20 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_training_killed.py
+
 bench: $(VENV)/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	for claim in benchmarks/*.py; do $(BIN)/python $$claim || exit 1; done
+	for claim in benchmarks/[a-z]*.py; do $(BIN)/python $$claim || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,6 @@
 """A recipe's story: train for each seed, score each test set once, print the table, fail if it got worse."""
 
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from asr.manifest import read_manifest
 from asr.recognizer import Decoder, load
 from asr.scoring import Counts, Interval
 from asr.training import TrainingResult, train
+from asr.training.provenance import commit, processor
 from asr.tuning import store, tune
 
 
@@ -121,8 +121,8 @@ def conclude(trials: Sequence[Trial], stated: Mapping[str, float], title: str = 
 def provenance() -> str:
     """Date, commit, versions and machine, as they stand above a table of results."""
     return (
-        f"{date.today().isoformat()}, commit {_commit()}, asr {__version__}, torch {torch.__version__}, "
-        f"Python {platform.python_version()}, {torch.get_num_threads()} threads of {_processor()}"
+        f"{date.today().isoformat()}, commit {commit()}, asr {__version__}, torch {torch.__version__}, "
+        f"Python {platform.python_version()}, {torch.get_num_threads()} threads of {processor()}"
     )
 
 
@@ -136,21 +136,3 @@ def _pooled(trials: Sequence[Trial], name: str) -> str:
     counts = [scored.words for trial in trials for scored in trial.tests[name].utterances]
     interval = scoring.interval(counts)
     return f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr import audio, feature_files
+from asr.errors import AudioError
 from asr.manifest import Utterance
 
 
@@ -15,6 +16,26 @@ def load_input(utterance: Utterance, sample_rate: int, num_static: int) -> NDArr
     """
     if utterance.features_filepath is not None:
         return feature_files.read(utterance.features_filepath, num_static)
-    assert utterance.audio_filepath is not None  # the manifest has one of the two
     length = utterance.duration if utterance.offset is not None else None
-    return audio.load(utterance.audio_filepath, sample_rate, offset=utterance.start, duration=length)
+    return audio.load(recording(utterance), sample_rate, offset=utterance.start, duration=length)
+
+
+def recording(utterance: Utterance) -> audio.Source:
+    """What its audio is read from: its file, or its bytes out of a tar file.
+
+    Raises:
+        AudioError: the tar file cannot be read, or ends before.
+    """
+    assert utterance.audio_filepath is not None  # the manifest has it, or features
+    if utterance.member is None:
+        return utterance.audio_filepath
+    _, offset, size = utterance.member
+    try:
+        with open(utterance.audio_filepath, "rb") as file:
+            file.seek(offset)
+            data = file.read(size)
+    except OSError as error:
+        raise AudioError(f"{utterance.name}: cannot be read ({error.strerror}); check the path.") from None
+    if len(data) < size:
+        raise AudioError(f"{utterance.name}: the tar file ends before it; copy it again.")
+    return audio.from_bytes(data, utterance.name)

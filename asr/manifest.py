@@ -3,7 +3,8 @@
     {"audio_filepath": "clips/a.wav", "duration": 2.31, "text": "seven two", "speaker": "theo"}
 
 ``offset`` (seconds, 0 too) makes the utterance a segment of its file. ``features_filepath`` replaces the
-audio by precomputed features. Relative paths resolve against the manifest's folder. Keys of your own are kept.
+audio by precomputed features. ``member`` says that the recording lies inside a tar file, and where (``asr.shards``).
+Relative paths resolve against the manifest's folder. Keys of your own are kept.
 """
 
 import contextlib
@@ -13,9 +14,17 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from asr.errors import ManifestError
+
+
+class Member(NamedTuple):
+    """A recording inside a tar file: its name there, and the bytes that it takes."""
+
+    name: str
+    offset: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,16 @@ class Utterance:
     """Seconds; given, the utterance is ``duration`` seconds of its file from there on, else all of it."""
     speaker: str | None = None
     features_filepath: str | None = None
+    member: Member | None = None
+    """Where in the tar file that ``audio_filepath`` then is."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What messages call it: its path, and the segment's start where it has one."""
         path = self.audio_filepath or self.features_filepath or "?"
+        if self.member is not None:
+            path = f"{path}/{self.member.name}"
         return path if self.offset is None else f"{path}@{self.offset:g}s"
 
     @property
@@ -113,6 +126,7 @@ def _parse(line: str, where: str, folder: Path) -> Utterance:
     known = {key: value for key, value in entry.items() if key in _FIELDS}
     known["duration"] = _seconds(entry, "duration", where)
     known["offset"] = None if entry.get("offset") is None else _seconds(entry, "offset", where)
+    known["member"] = _member(entry, where)
     known["audio_filepath"] = _absolute(entry.get("audio_filepath"), folder)
     known["features_filepath"] = _absolute(entry.get("features_filepath"), folder)
     return Utterance(**known, extra={key: value for key, value in entry.items() if key not in _FIELDS})
@@ -123,6 +137,16 @@ def _seconds(entry: Mapping[str, Any], key: str, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
         raise ManifestError(f"{where}: {key} must be a number of seconds, not {value!r}.")
     return float(value)
+
+
+def _member(entry: Mapping[str, Any], where: str) -> Member | None:
+    value = entry.get("member")
+    match value:
+        case None:
+            return None
+        case [str(name), int(offset), int(size)] if offset >= 0 and size >= 0 and entry.get("audio_filepath"):
+            return Member(name, offset, size)
+    raise ManifestError(f"{where}: member must be [name, offset, size] in a tar file, not {value!r}.")
 
 
 def _absolute(path: str | None, folder: Path) -> str | None:
@@ -141,6 +165,8 @@ def _as_line(utterance: Utterance, folder: Path) -> dict[str, Any]:
         line["offset"] = round(utterance.offset, 6)
     if utterance.speaker is not None:
         line["speaker"] = utterance.speaker
+    if utterance.member is not None:
+        line["member"] = list(utterance.member)
     return line | dict(utterance.extra)
 
 

@@ -94,7 +94,7 @@ def _pair(said: str | None, heard: str | None) -> str:
 
 def _player(scored: Scored, folder: Path) -> str:
     path = scored.utterance.audio_filepath
-    if path is None:
+    if path is None or scored.utterance.member is not None:  # no browser looks into tar files
         return ""
     source = escape(Path(os.path.relpath(path, folder)).as_posix(), quote=True)
     start = scored.utterance.start

@@ -10,7 +10,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ class DataSettings:
     """What is trained on, and in what portions."""
 
     train: str | None = None
-    """Manifest of the training set."""
+    """Manifest of the training set, or tar files of recordings and texts: ``shards/train-{000..012}.tar``."""
     dev: str | None = None
     """Manifest that the best epoch is chosen on."""
     test: str | None = None
@@ -42,16 +42,24 @@ class DataSettings:
     """Utterances a batch at most: short ones would else come by the hundred and take few steps."""
     sort_first_epoch: bool = True
     """Short utterances first in the first epoch: CTC finds its alignments sooner."""
+    shuffle_window: int = 10_000
+    """Utterances that are sorted and shuffled together where the set lies in tar files."""
     num_workers: int = 0
     """Processes that load audio; 0 loads in the main one."""
     cache_audio: bool = True
-    """Keep decoded audio in memory (115 MB an hour at 16 kHz)."""
+    """Keep decoded audio in memory (230 MB an hour at 16 kHz), or features where those are stored.
+
+    Not what comes out of tar files."""
+    feature_cache: str | None = None
+    """Folder to store features in, so that no epoch and no later training decodes audio again; null: none.
+
+    Not used where augmentation changes waveforms, nor with dither."""
 
     def __post_init__(self) -> None:
-        if self.batch_seconds <= 0 or self.batch_utterances < 1 or self.num_workers < 0:
-            raise ConfigError(
-                "data: batch_seconds and batch_utterances must be positive, num_workers not negative."
-            )
+        if self.batch_seconds <= 0 or min(self.batch_utterances, self.shuffle_window) < 1:
+            raise ConfigError("data: batch_seconds, batch_utterances and shuffle_window must be positive.")
+        if self.num_workers < 0:
+            raise ConfigError("data.num_workers must not be negative.")
 
 
 @dataclass(frozen=True)
@@ -64,13 +72,32 @@ class TrainerSettings:
     warmup_epochs: float = 2.0
     """Epochs of linear warm-up."""
     schedule: str = "cosine"
-    """After the warm-up: cosine (to zero at max_epochs), plateau (halved when dev WER stalls) or constant."""
+    """After the warm-up: cosine (to zero at max_epochs), noam (falling as 1/sqrt(step), Vaswani et al. 2017),
+    plateau (halved when dev WER stalls) or constant."""
     plateau_patience: int = 3
     """Epochs without a better dev WER before plateau halves the rate."""
+    accumulate: int = 1
+    """Batches a step: their gradient is that of one large batch, in the memory of a small one."""
     clip_norm: float = 5.0
     """Gradient norm above which it is scaled down; 0 leaves it as it is."""
+    label_smoothing: float = 0.0
+    """Share of the loss that pulls each frame towards uniform scores (Kim et al. 2018): less overconfident."""
+    weight_noise: float = 0.0
+    """Standard deviation of the noise on every weight matrix in each batch (Graves 2013: 0.075)."""
+    ema: float = 0.0
+    """Decay of a moving average over steps, which is then what is scored and saved (0.999); 0 is none."""
+    average: int = 0
+    """Epochs whose weights are averaged at the end: best/ if its dev WER is no worse; 0 averages none."""
+    average_of: str = "last"
+    """Which epochs: the last ones, or the best by dev WER."""
+    init_from: str | None = None
+    """A model to start from: its weights, and its alphabet if that can write the training texts."""
+    freeze: tuple[str, ...] = ()
+    """Parts that keep the weights of init_from: subsampling, recurrent."""
     patience: int = 0
     """Epochs without a better dev WER before training stops early; 0 never stops."""
+    watch_gradients: bool = True
+    """Measure after each epoch, on a few utterances, how far back gradients reach: gradients.png."""
     precision: str = "32"
     """32, or bf16 where the processor has it."""
     device: str = "auto"
@@ -80,18 +107,35 @@ class TrainerSettings:
 
     def __post_init__(self) -> None:
         allowed = {
-            "schedule": ("cosine", "plateau", "constant"),
+            "schedule": ("cosine", "noam", "plateau", "constant"),
+            "average_of": ("last", "best"),
             "precision": ("32", "bf16"),
             "device": ("auto", "cpu", "cuda", "mps"),
         }
         for key, choices in allowed.items():
             if getattr(self, key) not in choices:
                 raise ConfigError(f"trainer.{key}={getattr(self, key)!r} is not one of {', '.join(choices)}.")
-        if min(self.max_epochs, self.plateau_patience) < 1 or self.learning_rate <= 0:
-            raise ConfigError("trainer: max_epochs, learning_rate and plateau_patience must be positive.")
-        if min(self.weight_decay, self.warmup_epochs, self.clip_norm, self.patience, self.threads) < 0:
+        if min(self.max_epochs, self.plateau_patience, self.accumulate) < 1 or self.learning_rate <= 0:
             raise ConfigError(
-                "trainer: weight_decay, warmup_epochs, clip_norm, patience and threads must not be negative."
+                "trainer: max_epochs, learning_rate, plateau_patience and accumulate must be positive."
+            )
+        for key in (
+            *("weight_decay", "warmup_epochs", "clip_norm", "patience", "threads"),
+            *("weight_noise", "average", "ema", "label_smoothing"),
+        ):
+            if getattr(self, key) < 0:
+                raise ConfigError(f"trainer.{key}={getattr(self, key)} must not be negative.")
+        if max(self.ema, self.label_smoothing) >= 1:
+            raise ConfigError("trainer: ema and label_smoothing must be less than 1.")
+        self._check_frozen()
+
+    def _check_frozen(self) -> None:
+        wrong = set(self.freeze) - {"subsampling", "recurrent"}
+        if wrong:
+            raise ConfigError(f"trainer.freeze={min(wrong)!r} is not one of subsampling, recurrent.")
+        if self.freeze and self.init_from is None:
+            raise ConfigError(
+                "trainer.freeze keeps weights of another model: give trainer.init_from=MODEL too."
             )
 
 
@@ -174,6 +218,11 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
     choices = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in choices:
         return None
+    if typing.get_origin(kind) is tuple:
+        members = [value] if isinstance(value, str | float | int) else value
+        if not isinstance(members, Sequence):
+            raise ConfigError(f"{path}={value!r} is no list.")
+        return tuple(_convert(typing.get_args(kind)[0], member, path) for member in members)
     if not dataclasses.is_dataclass(choices[0]):
         return _convert_leaf(choices[0], value, path)
     if not isinstance(value, Mapping):

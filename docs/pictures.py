@@ -1,6 +1,7 @@
 """Draw docs/pipeline.png: one of the bundled recordings on its way through the bundled model.
 
 .venv/bin/pip install matplotlib && .venv/bin/python docs/pictures.py
+.venv/bin/python docs/pictures.py augmentation                   draws docs/augmentation.png: each augmentation
 .venv/bin/python docs/pictures.py reliability MODEL MANIFEST     draws docs/reliability.svg: do confidences hold?
 """
 
@@ -13,10 +14,15 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+from PIL import Image
 
 from asr import checkpoint, load, read_manifest
+from asr.augment import AugmentSettings, augment_waveform, babble, mask_features
+from asr.config import compose
 from asr.decoding.confidence import expected_calibration_error, reliability
 from asr.dev_set import DevSet
+from asr.features import FrontEnd
 from asr.inputs import load_input
 
 FOLDER = Path(__file__).parent
@@ -92,8 +98,63 @@ def _draw_bins(axis: plt.Axes, confidences: list[float], correct: list[bool]) ->
     axis.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", aspect="equal")
 
 
+AUGMENTED = 1
+"""Which of the bundled recordings is augmented: 16 kHz, so that there is a band to lose."""
+AUGMENTATIONS: dict[str, dict[str, float]] = {
+    "as recorded": {},
+    "speed_min=0.9": {"speed_min": 0.9, "speed_max": 0.9},
+    "speed_max=1.1": {"speed_min": 1.1, "speed_max": 1.1},
+    "gain_min=-15": {"gain_min": -15, "gain_max": -15},
+    "reverb_max=0.5": {"reverb_probability": 1, "reverb_max": 0.5},
+    "band_probability": {"band_probability": 1},
+    "noise_probability, 5 dB": {"noise_probability": 1, "snr_min": 5, "snr_max": 5},
+    "babble_probability, 5 dB": {"babble_probability": 1, "snr_min": 5, "snr_max": 5},
+    "telephone_probability": {"telephone_probability": 1},
+    "mulaw_probability": {"mulaw_probability": 1},
+    "gsm_probability": {"gsm_probability": 1},
+    "mp3_probability": {"mp3_probability": 1},
+    "time_masks=2": {"time_masks": 2, "time_mask_frames": 40},
+    "feature_masks=2": {"feature_masks": 2, "feature_mask_size": 16},
+}
+
+
+def draw_augmentation(path: Path = FOLDER / "augmentation.png") -> None:
+    """Log mel energies of one recording, a panel for each way in which training changes it."""
+    front_end = FrontEnd(compose(["features=log_mel", "features.num_mels=80"]).features)
+    samples = read_manifest(FOLDER.parent / "recipes" / "demo" / "samples" / "samples.jsonl")
+    waveforms = [load_input(sample, 16000, 80) for sample in samples]
+    voice, others = waveforms.pop(AUGMENTED), waveforms
+    figure, axes = plt.subplots(7, 2, figsize=(8, 9), sharex=True, layout="constrained")
+    for axis, (title, settings) in zip(axes.flat, AUGMENTATIONS.items(), strict=True):
+        features = _augmented(front_end, voice, others, AugmentSettings(**settings))
+        extent = (0, len(features) * 0.01, 0, 80)
+        axis.imshow(features.T, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=6, vmax=26)
+        axis.set_title(title, fontsize=9, family="monospace")
+        axis.set(yticks=[], xlim=(0, 2.4))
+    axes[-1, 0].set_xlabel("seconds")
+    axes[-1, 1].set_xlabel("seconds")
+    figure.savefig(path, dpi=72)
+    Image.open(path).quantize(32).save(path, optimize=True)  # a third of the bytes
+
+
+def _augmented(
+    front_end: FrontEnd, voice: np.ndarray, others: list[np.ndarray], settings: AugmentSettings
+) -> np.ndarray:
+    def talk(num_samples: int, rng: np.random.Generator) -> np.ndarray:
+        return babble(others[: settings.babble_voices], num_samples, rng)
+
+    torch.manual_seed(4)
+    rng = np.random.default_rng(6)
+    features = front_end.extract(augment_waveform(voice, 16000, settings, rng, babble=talk), normalize=False)
+    mean = features.mean(dim=0)
+    masked = mask_features((features - mean)[None], torch.tensor([len(features)]), settings)[0]
+    return (masked + mean).numpy()
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["reliability"]:
+    if sys.argv[1:2] == ["augmentation"]:
+        draw_augmentation()
+    elif sys.argv[1:2] == ["reliability"]:
         draw_reliability(*sys.argv[2:4])
     else:
         draw_pipeline()

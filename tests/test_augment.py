@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from asr.augment import (
-    AugmentSettings,
-    add_noise,
-    augment_waveform,
-    change_level,
-    change_speed,
-    color,
-    colored_noise,
-    mask_features,
-    reverberate,
-)
+from asr.augment import AugmentSettings, augment_waveform, colored_noise, mask_features
+from asr.augment.noise import add_noise, babble
+from asr.augment.sound import change_level, change_speed, color, reverberate
+from asr.config import compose
 from asr.errors import ConfigError
 
 RATE = 16000
@@ -93,6 +86,33 @@ def test_noise_is_between_white_and_brown():
     assert max(slopes) - min(slopes) > 15
 
 
+def test_babble_is_every_voice_as_loud_as_the_others():
+    pitches, levels = (300.0, 700.0, 1100.0), (0.01, 1.0, 0.2)
+    voices = [level * tone(pitch) for pitch, level in zip(pitches, levels, strict=True)]
+    mixed = babble(voices, 3 * RATE, np.random.default_rng(1))
+    assert mixed.shape == (3 * RATE,)
+    assert mixed.dtype == np.float32
+    spectrum = np.abs(np.fft.rfft(mixed)) / len(mixed)
+    heard = [spectrum[3 * round(pitch)] for pitch in pitches]
+    assert heard == pytest.approx([2**-0.5] * 3, rel=0.01)
+
+
+def test_babble_starts_anywhere_and_survives_silence():
+    voices = [tone(300.0), np.zeros(100, np.float32)]
+    first, other = (babble(voices, RATE, np.random.default_rng(seed)) for seed in (1, 2))
+    assert not np.array_equal(first, other)
+    assert not babble([], 50, np.random.default_rng(1)).any()
+
+
+@pytest.mark.parametrize("source", ["noise", "babble"])
+def test_noise_and_babble_come_from_where_they_are_asked_for_at_their_snr(source):
+    asked = AugmentSettings(**{f"{source}_probability": 1.0, "snr_min": 3.0, "snr_max": 3.0})
+    hum = {source: lambda num_samples, rng: tone(50.0, num_samples / RATE)}
+    noisy = augment_waveform(tone(), RATE, asked, np.random.default_rng(1), **hum)
+    spectrum = np.abs(np.fft.rfft(noisy))
+    assert 20 * np.log10(spectrum[440] / spectrum[50]) == pytest.approx(3, abs=0.05)
+
+
 def test_a_room_adds_an_echo_that_falls_by_60_db_in_its_time():
     click = np.zeros(RATE, np.float32)
     click[100] = 1.0
@@ -128,6 +148,27 @@ def test_a_seed_decides_everything():
     assert len({variant(seed).tobytes() for seed in range(8)}) == 8
 
 
+@pytest.mark.parametrize(
+    ("preset", "seed", "next_draw", "num_samples", "samples"),
+    [
+        ("none", 1, 3904497331914684452, 16000, [-0.12386, -0.12386, -0.12386]),
+        ("none", 2, 6719784790152091188, 16000, [-0.12386, -0.12386, -0.12386]),
+        ("waveform", 1, 7135484675541023473, 15962, [-0.48383, -0.36763, 0.4115]),
+        ("waveform", 2, 2721388111848811173, 16801, [0.20087, 0.05323, -0.2124]),
+        ("far", 1, 7135484675541023473, 15962, [-0.48383, -0.36763, 0.4115]),
+        ("far", 2, 5636502673145978669, 16801, [0.09616, 0.00527, -0.08676]),
+    ],
+)
+def test_older_trainings_can_be_repeated(preset, seed, next_draw, num_samples, samples):
+    # Written down before there were babble, telephones and codecs. The draws are equal to the bit; the
+    # samples differ by rounding from one processor to another.
+    rng = np.random.default_rng(seed)
+    variant = augment_waveform(tone(), RATE, compose([f"augment={preset}"]).augment, rng)
+    assert len(variant) == num_samples
+    assert variant[[1003, 5003, 9003]] == pytest.approx(samples, abs=2e-5)
+    assert rng.integers(2**63) == next_draw
+
+
 def test_the_variants_have_the_speeds_levels_and_shares_that_were_asked_for():
     rng = np.random.default_rng(3)
     variants = [augment_waveform(tone(), RATE, FULL, rng) for _ in range(200)]
@@ -159,6 +200,11 @@ def test_features_need_computing_anew_only_for_what_changes_waveforms(field):
         "noise_probability": 0.1,
         "band_probability": 0.1,
         "reverb_probability": 0.1,
+        "babble_probability": 0.1,
+        "telephone_probability": 0.1,
+        "mulaw_probability": 0.1,
+        "gsm_probability": 0.1,
+        "mp3_probability": 0.1,
     }
     settings = AugmentSettings(**{field.name: changes.get(field.name, field.default)})
     assert settings.changes_waveforms == (field.name in changes)
@@ -219,6 +265,10 @@ def test_bands_wider_than_the_features_are_cut():
         ({"snr_min": 50.0}, "snr_min"),
         ({"noise_probability": 1.5}, "noise_probability"),
         ({"band_probability": -0.1}, "band_probability"),
+        ({"gsm_probability": 1.1}, "gsm_probability"),
+        ({"reverb_max": 0.0}, "reverb_max"),
+        ({"babble_voices": 0}, "babble_voices"),
+        ({"noise_dir": "noises"}, "noise_probability"),
         ({"time_masks": -1}, "masks"),
         ({"time_mask_frames": -1}, "masks"),
         ({"feature_masks": -1}, "masks"),

@@ -107,7 +107,8 @@ def test_the_last_of_two_overrides_holds():
 
 def test_every_setting_can_be_given():
     values = {key: operator.attrgetter(key)(Settings()) for key in config.setting_keys() if key != "run_dir"}
-    written = [f"{key}={'null' if value is None else value}" for key, value in values.items()]
+    spelled = {None: "null", (): "[]"}
+    written = [f"{key}={spelled.get(value, value)}" for key, value in values.items()]
     assert config.compose([*written, "run_dir=runs/default"]) == Settings()
     assert len(values) > 60
 

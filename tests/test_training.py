@@ -1,7 +1,7 @@
 """Trainings of a toy language, whole: what they leave behind, how they end, and that nothing stops them for good."""
 
-import csv
 import dataclasses
+import functools
 import io
 import logging
 import math
@@ -18,72 +18,29 @@ import pytest
 import soundfile
 import torch
 from rich.console import Console
-from toys import FEATURES, RATE, SMALL, random_model, random_texts, utter, write_corpus
+from toys import FEATURES, RATE, random_model, utter
+from trainings import AUGMENT, rows, settings_for, train, weights, without_seconds, write_sets
 
 import asr
 from asr import training
-from asr.augment import AugmentSettings
 from asr.errors import ConfigError
 from asr.evaluation import evaluate
 from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.settings import DataSettings, Settings, TrainerSettings, build, load_yaml, save_yaml
-from asr.training.callbacks import DevScorer
-from asr.training.module import CTCTraining, ctc_losses
-
-AUGMENT = AugmentSettings(
-    speed_min=0.9, speed_max=1.1, gain_min=-6.0, noise_probability=0.5, time_masks=1, feature_masks=1
-)
+from asr.settings import Settings, TrainerSettings, build, load_yaml, save_yaml
+from asr.training.losses import ctc_losses
+from asr.training.module import CTCTraining
+from asr.training.scorer import DevScorer
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus")
-    write_corpus(folder / "train", random_texts(24, seed=1))
-    write_corpus(folder / "dev", random_texts(6, seed=2))
-    write_corpus(folder / "four", random_texts(4, seed=3))
-    return folder
+    return write_sets(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture
 def settings(corpus, tmp_path):
     """A function that makes settings: groups of changes over a training of a second or two."""
-
-    def make(**groups) -> Settings:
-        data = {"batch_seconds": 6.0} | groups.pop("data", {})
-        for name in ("train", "dev"):
-            data.setdefault(name, str(corpus / name / "manifest.jsonl"))
-        trainer = {"max_epochs": 4, "learning_rate": 1e-2, "warmup_epochs": 1.0, "device": "cpu"}
-        return Settings(
-            features=groups.pop("features", FEATURES),
-            model=dataclasses.replace(SMALL, **groups.pop("model", {})),
-            data=DataSettings(**data),
-            trainer=TrainerSettings(**trainer | {"threads": 1} | groups.pop("trainer", {})),
-            augment=groups.pop("augment", AugmentSettings()),
-            run_dir=str(groups.pop("run_dir", tmp_path / "run")),
-            **groups,
-        )
-
-    return make
-
-
-def train(settings: Settings) -> tuple[training.TrainingResult, str]:
-    """The result, and what was printed."""
-    printed = io.StringIO()
-    result = training.train(settings, console=Console(file=printed))
-    return result, printed.getvalue()
-
-
-def rows(settings: Settings) -> list[dict[str, float]]:
-    with open(Path(settings.run_dir) / "metrics.csv", newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def weights(settings: Settings, name: str = "last") -> bytes:
-    return (Path(settings.run_dir) / name / "weights.safetensors").read_bytes()
-
-
-def without_seconds(table: list[dict[str, float]]) -> list[dict[str, float]]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in table]
+    return functools.partial(settings_for, corpus, tmp_path / "run")
 
 
 # --- what a training leaves behind -------------------------------------------------------------------------
@@ -99,10 +56,11 @@ def test_four_clips_are_learned_by_heart(settings, corpus):
 
 
 def test_the_run_directory_holds_models_curves_and_settings(settings):
-    asked = settings()
+    asked = settings(trainer={"watch_gradients": True})
     result, printed = train(asked)
     run = Path(asked.run_dir)
     expected = {"best", "last", "config.yaml", "metrics.csv", "tensorboard", "last.ckpt"}
+    expected |= {"report.html", "metrics.json", "gradients.png"}
     assert {path.name for path in run.iterdir()} == expected
     assert build(Settings, load_yaml(run / "config.yaml")) == asked
     assert list((run / "tensorboard").glob("events.*"))
@@ -221,10 +179,10 @@ def test_a_crash_between_scoring_and_saving_the_state_is_survived(settings, tmp_
     train(whole)
     adapt = DevScorer._adapt
 
-    def crash_in_epoch_2(self, trainer, module, epoch):
-        if epoch == 2:
+    def crash_in_epoch_2(self, module):
+        if len(self.history) == 2:
             raise Crash
-        adapt(self, trainer, module, epoch)
+        adapt(self, module)
 
     with monkeypatch.context() as patch:
         patch.setattr(DevScorer, "_adapt", crash_in_epoch_2)
@@ -324,7 +282,7 @@ def interrupt_at(monkeypatch, step: int) -> None:
 
 @pytest.mark.parametrize("step", [1, 7, 9])
 def test_an_interrupted_run_ends_as_one_that_was_not(settings, tmp_path, monkeypatch, step):
-    asked = settings(augment=AUGMENT)
+    asked = settings(augment=AUGMENT, trainer={"average": 2})
     whole = dataclasses.replace(asked, run_dir=str(tmp_path / "whole"))
     train(whole)
     handler = signal.getsignal(signal.SIGINT)
@@ -395,7 +353,7 @@ def test_the_rate_that_was_asked_for_is_the_rate_of_the_steps(settings):
 
 def test_biases_and_norms_do_not_decay(settings):
     module = CTCTraining(random_model().acoustic, settings(), [], 10)
-    matrices, vectors = module.configure_optimizers()["optimizer"].param_groups
+    matrices, vectors = module.configure_optimizers().param_groups
     assert (matrices["weight_decay"], vectors["weight_decay"]) == (1e-2, 0.0)
     assert all(weight.ndim > 1 for weight in matrices["params"])
     assert all(weight.ndim == 1 for weight in vectors["params"])
@@ -456,7 +414,7 @@ def test_the_others_of_its_batch_learn_as_if_it_were_not_there(settings, with_a_
         acoustic = random_model().acoustic.eval()
         module = CTCTraining(acoustic, settings(), read_manifest(with_a_lie), 1)
         module.log = lambda *_, **__: None
-        module.training_step(batch, 0).backward()
+        module.losses(batch)[0].mean().backward()
         return [weight.grad for weight in module.parameters()]
 
     from asr.data import SpeechDataset, collate
@@ -551,7 +509,7 @@ def test_a_dry_run_measures_the_longest_batch_and_writes_nothing(settings):
     assert tried.seconds > 0
     assert 0 < tried.audio_seconds <= 6.0
     assert tried.peak_bytes > 10_000_000
-    assert tried.steps_per_epoch > 1
+    assert tried.batches_per_epoch > 1
     assert tried.num_parameters == sum(p.numel() for p in random_model().acoustic.parameters())
 
 

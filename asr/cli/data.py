@@ -41,7 +41,8 @@ def build(
     """Make a manifest of a corpus, with the duration of every recording.
 
     The layout is recognised: recordings with a .txt beside each; a CSV or TSV table (LJSpeech, Common Voice,
-    DeepSpeech, or columns named like path, text and speaker); a Kaldi data directory; a Lhotse cut set.
+    DeepSpeech, or columns named like path, text and speaker); a Kaldi data directory; a Lhotse cut set; tar
+    files in WebDataset's layout.
     An item that is bad is named on stderr and left out, and the exit code is 1.
 
     Examples:
@@ -50,6 +51,7 @@ def build(
     - `asr data build LJSpeech-1.1/metadata.csv -o all.jsonl`
     - `asr data build cv-corpus/sw/train.tsv -o train.jsonl`
     - `asr data build kaldi/data/train -o train.jsonl`
+    - `asr data build 'shards/train-{000..012}.tar' -o train.jsonl`
     """
     from asr.corpus.build import build as build_corpus
     from asr.errors import ManifestError

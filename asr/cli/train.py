@@ -27,6 +27,10 @@ def train(
 
         asr train recipe=fsdd model=bigru trainer.max_epochs=20
 
+        asr train recipe=fsdd trainer.max_epochs=40             # the same run, finished or not, goes on to 40
+
+        asr train data.train=t.jsonl data.dev=d.jsonl run_dir=runs/new trainer.init_from=runs/mine
+
         asr train recipe=fsdd trainer.max_epoch=20     # a typo is refused and the nearest key named
 
         asr train recipe=fsdd --dry-run
@@ -58,10 +62,10 @@ def _dry_run(settings: object) -> None:
     tried = training.dry_run(settings)
     speed = tried.audio_seconds / tried.seconds
     print(
-        f"{tried.num_parameters / 1e6:.2f} M parameters; one step over the longest batch, "
+        f"{tried.num_parameters / 1e6:.2f} M parameters; one batch, the longest, "
         f"{tried.audio_seconds:.0f} s of audio: {tried.seconds:.2f} s ({speed:.0f} audio-seconds a second), "
-        f"peak memory {tried.peak_bytes / 1e9:.2f} GB; {tried.steps_per_epoch} steps an epoch, "
-        f"at most {tried.seconds * tried.steps_per_epoch / 60:.1f} minutes"
+        f"peak memory {tried.peak_bytes / 1e9:.2f} GB; {tried.batches_per_epoch} batches an epoch, "
+        f"at most {tried.seconds * tried.batches_per_epoch / 60:.1f} minutes"
     )
 
 

@@ -13,6 +13,7 @@ from asr.corpus import tables, toolkits
 from asr.corpus.items import Item, RecordingFinder, read_lines
 from asr.errors import AsrError, AudioError, ManifestError
 from asr.manifest import Utterance
+from asr.shards import is_shards, read_shards
 
 Progress = Callable[[int, int], None]
 """Told how many are done, and of how many."""
@@ -50,6 +51,8 @@ def build(
     Raises:
         ManifestError: the layout is not recognised, or ``speaker_from`` is not one of these.
     """
+    if is_shards(source):
+        return Built(read_shards(source), [])
     source = Path(source)
     name_speaker = _speaker_rule(speaker_from, source if source.is_dir() else source.parent)
     corpus = recognize(source)

@@ -13,6 +13,8 @@ from asr.feature_settings import FeatureSettings
 from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary, normalize
 
+Hear = Callable[[Utterance, FeatureSettings | None], Heard]
+
 MAX_CHARACTERS_PER_SECOND = 35.0
 """Far above read English: LibriSpeech has 15 in the mean and 22 at most."""
 MIN_CHARACTERS_PER_SECOND = 1.0
@@ -78,12 +80,14 @@ def check(
     manifests: Mapping[str, Sequence[Utterance]],
     requirements: Requirements | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    hear: Hear = listen,
 ) -> list[Defect]:
     """Every defect of the manifests (by name; the first is the training set), in their order.
 
-    Without requirements, what depends on a model's frames or vocabulary is left out.
+    Without requirements, what depends on a model's frames or vocabulary is left out; with ``hear=believe`` what
+    only decoding the audio would find is too.
     """
-    heard = _listen_all(manifests, requirements, progress)
+    heard = _listen_all(manifests, requirements, progress, hear)
     defects = list(_find_in_utterances(manifests, heard, requirements))
     prints = {name: [getattr(one, "fingerprint", None) for one in heard[name]] for name in manifests}
     for leak in [*find_duplicates(manifests, prints), *find_shared(manifests)]:
@@ -97,6 +101,7 @@ def _listen_all(
     manifests: Mapping[str, Sequence[Utterance]],
     requirements: Requirements | None,
     progress: Callable[[int, int], None],
+    hear: Hear,
 ) -> dict[str, list[Heard | Fault]]:
     features = requirements.features if requirements else None
     total = sum(map(len, manifests.values()))
@@ -104,16 +109,16 @@ def _listen_all(
     done = 0
     with ThreadPoolExecutor() as pool:
         for name, utterances in manifests.items():
-            for one in pool.map(partial(_listen, settings=features), utterances):
+            for one in pool.map(partial(_listen, settings=features, hear=hear), utterances):
                 heard[name].append(one)
                 done += 1
                 progress(done, total)
     return heard
 
 
-def _listen(utterance: Utterance, settings: FeatureSettings | None) -> Heard | Fault:
+def _listen(utterance: Utterance, settings: FeatureSettings | None, hear: Hear) -> Heard | Fault:
     try:
-        return listen(utterance, settings)
+        return hear(utterance, settings)
     except Fault as fault:
         return fault
 

@@ -28,6 +28,8 @@ class ModelSettings:
     """Normalise each layer's output."""
     dropout: float = 0.3
     """Between layers, and before the head."""
+    layer_dropout: tuple[float, ...] = ()
+    """Instead, a number before each recurrent layer and one before the head, as [0.1, 0.2, 0.3, 0.5]."""
     subsampling: int = 4
     """Frames in for one out: 1, 2, 3, 4, or 8 (subwords only); digits and spelled letters need 2."""
     num_channels: int = 256
@@ -46,16 +48,26 @@ class ModelSettings:
             raise ConfigError("model: num_layers, hidden_size, num_channels, kernel_size must be positive.")
         if self.projection < 0:
             raise ConfigError(f"model.projection={self.projection} must not be negative; 0 is none.")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"model.dropout={self.dropout} must lie in [0, 1).")
+        if not all(0 <= share < 1 for share in (self.dropout, *self.layer_dropout)):
+            raise ConfigError("model: dropout and each of layer_dropout must lie in [0, 1).")
+        if len(self.layer_dropout) not in (0, self.num_layers + 1):
+            raise ConfigError(
+                f"model.layer_dropout has {len(self.layer_dropout)} numbers; "
+                f"{self.num_layers} layers and the head need {self.num_layers + 1}."
+            )
+
+    @property
+    def dropouts(self) -> tuple[float, ...]:
+        """Before each recurrent layer, and before the head."""
+        return self.layer_dropout or (self.dropout,) * (self.num_layers + 1)
 
 
 class RecurrentBlock(nn.Module):
     """A recurrent layer with what surrounds it: dropout before, projection, residual and layer norm after."""
 
-    def __init__(self, settings: ModelSettings, num_inputs: int):
+    def __init__(self, settings: ModelSettings, num_inputs: int, dropout: float):
         super().__init__()
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = nn.Dropout(dropout)
         self.layer = RecurrentLayer(settings.cell, num_inputs, settings.hidden_size, settings.bidirectional)
         self.num_outputs = settings.projection or self.layer.num_outputs
         self.projection = (
@@ -83,11 +95,12 @@ class RecurrentCTC(nn.Module):
         )
         blocks: list[RecurrentBlock] = []
         width = settings.num_channels
-        for _ in range(settings.num_layers):
-            blocks.append(RecurrentBlock(settings, width))
+        *between, before_head = settings.dropouts
+        for dropout in between:
+            blocks.append(RecurrentBlock(settings, width, dropout))
             width = blocks[-1].num_outputs
         self.blocks = nn.ModuleList(blocks)
-        self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(width, vocabulary_size))
+        self.head = nn.Sequential(nn.Dropout(before_head), nn.Linear(width, vocabulary_size))
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``(batch, time, feature)`` to log_probs ``(batch, time / stride, vocab)`` and their lengths."""

@@ -17,7 +17,7 @@ _CARD = """\
 |---|---|
 | training set | {train} |
 | dev set | {dev} |
-| epoch | {epoch}, the best on the dev set so far |
+| epoch | {epochs}, the best on the dev set so far |
 | licence | to be stated by whoever trained it: the weights carry what the recordings' licence asks for |
 
 On the dev set ({utterances} utterances, greedy):
@@ -30,7 +30,7 @@ Made by
 """
 
 
-def model_card(settings: Settings, evaluation: Evaluation, epoch: int) -> str:
+def model_card(settings: Settings, evaluation: Evaluation, epochs: str) -> str:
     """Markdown with what is known at the time of saving; the licence is left to the recordings' owner."""
     direction = "Two-directional" if settings.model.bidirectional else "One-directional"
     return _CARD.format(
@@ -41,7 +41,7 @@ def model_card(settings: Settings, evaluation: Evaluation, epoch: int) -> str:
         version=__version__,
         train=settings.data.train,
         dev=settings.data.dev,
-        epoch=epoch,
+        epochs=epochs,
         utterances=len(evaluation.utterances),
         summary=summary(evaluation).replace("\n", "\n    "),
         command=" ".join(shlex.quote(override) for override in _overrides(settings)),
@@ -54,7 +54,13 @@ def _overrides(settings: Settings) -> Iterator[str]:
         _leaves(to_dict(settings)), _leaves(to_dict(Settings())), strict=True
     ):
         if value != default:
-            yield f"{key}={'null' if value is None else value}"
+            yield f"{key}={_spelled(value)}"
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{','.join(map(str, value))}]"
+    return "null" if value is None else str(value)
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

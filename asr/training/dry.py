@@ -9,8 +9,10 @@ from rich.console import Console
 
 from asr.acoustic import pick_device
 from asr.data import Batch, collate
+from asr.errors import ConfigError
 from asr.settings import Settings
-from asr.training.module import CTCTraining, ctc_losses
+from asr.training.losses import ctc_losses
+from asr.training.module import CTCTraining
 from asr.training.parts import Parts
 
 
@@ -22,24 +24,60 @@ class DryRun:
     audio_seconds: float
     peak_bytes: int
     """Of the GPU where there is one, else of the whole process."""
-    steps_per_epoch: int
+    batches_per_epoch: int
     num_parameters: int
 
 
 def dry_run(settings: Settings, *, console: Console | None = None) -> DryRun:
-    """One training step over the batch that takes the most memory, and what it took; nothing is written."""
-    parts = Parts(settings, console or Console(stderr=True))
-    device = pick_device(settings.trainer.device)
-    module = parts.module.to(device)
+    """One batch, the one that takes the most memory, forwards and backwards, and what it took; nothing is written.
+
+    Raises:
+        ConfigError: it does not fit into memory.
+    """
+    return try_longest(Parts(settings, console or Console(stderr=True)))
+
+
+def try_longest(parts: Parts) -> DryRun:
+    """What ``dry_run`` does, with the parts of a training that goes on afterwards as if it had not been tried.
+
+    Raises:
+        ConfigError: the batch does not fit into memory. (Where the system kills instead of refusing, nobody can say.)
+    """
     longest = max(parts.batches(1), key=parts.padded_seconds)
+    try:
+        return _measure(parts, longest)
+    except (MemoryError, RuntimeError) as error:  # torch has an error class of its own for GPUs only
+        if "memory" not in str(error).lower():
+            raise
+        raise ConfigError(_remedy(parts, longest)) from None
+    finally:
+        parts.module.zero_grad()
+
+
+def _remedy(parts: Parts, longest: list[int]) -> str:
+    seconds = parts.padded_seconds(longest)
+    if len(longest) == 1:
+        name = parts.train[longest[0]].name
+        return f"{name}, {seconds:.0f} s long, does not fit into memory; cut it, or take a smaller model."
+    return (
+        f"The longest batch ({len(longest)} utterances, {seconds:.0f} s with padding) does not fit into memory; "
+        f"data.batch_seconds={seconds / 2:.0f} trainer.accumulate={2 * parts.settings.trainer.accumulate} "
+        "needs half of it and takes the same steps."
+    )
+
+
+def _measure(parts: Parts, longest: list[int]) -> DryRun:
+    device = pick_device(parts.settings.trainer.device)
+    module = parts.module.to(device)
     batch = collate([parts.dataset[index] for index in longest])
     started = time.perf_counter()
-    _step(module, Batch(*(tensor.to(device) for tensor in batch)), bf16=settings.trainer.precision == "bf16")
+    bf16 = parts.settings.trainer.precision == "bf16"
+    _step(module, Batch(*(tensor.to(device) for tensor in batch)), bf16)
     return DryRun(
         seconds=time.perf_counter() - started,
         audio_seconds=sum(parts.durations[index] for index in longest),
         peak_bytes=_peak_bytes(device),
-        steps_per_epoch=module.steps_per_epoch,
+        batches_per_epoch=len(parts.batches(1)),
         num_parameters=sum(p.numel() for p in module.parameters()),
     )
 

@@ -1,5 +1,6 @@
 """From settings to a trained model: the only Trainer, and what is left when it ends."""
 
+import errno
 import logging
 import time
 import warnings
@@ -16,14 +17,18 @@ from torch.utils.data import DataLoader
 from asr import checkpoint
 from asr.acoustic import pick_device
 from asr.data import Example
-from asr.errors import ConfigError
-from asr.settings import Settings, load_yaml, save_yaml, to_dict
-from asr.training.callbacks import STATE, DevScorer, Progress, StopOnSignal
+from asr.settings import Settings, save_yaml
+from asr.training.callbacks import Progress, StopOnSignal
+from asr.training.doubts import corpus_doubts
+from asr.training.dry import try_longest
+from asr.training.files import no_room
 from asr.training.parts import Parts, say
+from asr.training.run_report import RunReport
+from asr.training.scorer import DevScorer
+from asr.training.state import CONFIG, STATE, StateFile, StateSaver, refuse_other_settings, settings_of
+from asr.training.watch import GradientPicture, GradientWatch
 
-CONFIG = "config.yaml"
-_MAY_DIFFER = ("device", "threads", "num_workers", "cache_audio", "test", "run_dir")
-"""Settings that a resumed run may change, since they change no result."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -54,25 +59,47 @@ class _EpochData(lightning.LightningDataModule):
 def train(settings: Settings, *, console: Console | None = None) -> TrainingResult:
     """Train until the last epoch, the early stop or Ctrl-C; go on where a run of the same settings was left.
 
-    ``run_dir`` then holds ``best/`` and ``last/`` (model directories), ``config.yaml``, ``metrics.csv``,
-    ``tensorboard/`` and ``last.ckpt`` (the state to go on from).
+    A larger ``trainer.max_epochs`` lengthens a run, a finished one too.
+
+    ``run_dir`` then holds ``best/`` and ``last/`` (model directories), ``report.html``, ``metrics.csv`` and ``.json``,
+    ``gradients.png``, ``tensorboard/``, ``config.yaml`` and ``last.ckpt`` (the state to go on from).
 
     Raises:
-        ConfigError: a set is not given, or ``run_dir`` holds a training of other settings.
+        ConfigError: a set is not given, ``run_dir`` holds a training of other settings, or memory is too small.
+        CheckpointError: the disk is full; what was saved last is still there.
         ManifestError, AudioError, VocabularyError: the data cannot be trained on.
     """
     console = console or Console(stderr=True)
     run_dir = Path(settings.run_dir)
-    _refuse_other_settings(run_dir, settings)
+    before = settings_of(run_dir)
+    if before:
+        refuse_other_settings(run_dir, before, settings)
     parts = Parts(settings, console)
+    for sentence in corpus_doubts(parts.sets, parts.requirements):
+        say(console, sentence)
+    if not before:
+        try_longest(parts)
     run_dir.mkdir(parents=True, exist_ok=True)
     save_yaml(settings, run_dir / CONFIG)
     _describe(parts, console)
+    if before and before.trainer.max_epochs < settings.trainer.max_epochs:
+        say(console, _lengthened(before, settings))
     tell = partial(say, console)
     scorer = DevScorer(parts.model, parts.dev, run_dir, tell)
     stop = StopOnSignal(tell)
     started = time.perf_counter()
-    _fit(parts, [scorer, stop, Progress(parts.durations, settings.trainer.max_epochs, console, scorer)])
+    _fit(
+        parts,
+        [
+            *([GradientWatch(parts)] if settings.trainer.watch_gradients else []),
+            scorer,
+            RunReport(parts, run_dir, scorer),
+            GradientPicture(run_dir, scorer),
+            StateSaver(run_dir),  # the last to write
+            stop,
+            Progress(parts.durations, settings.trainer.max_epochs, console, scorer),
+        ],
+    )
     minutes = (time.perf_counter() - started) / 60
     best = checkpoint.resolve(run_dir)
     return TrainingResult(best, scorer.best[0], scorer.best_epoch, minutes, stop.received)
@@ -83,12 +110,17 @@ def _fit(parts: Parts, callbacks: list[Any]) -> None:
     _quieten()
     with warnings.catch_warnings():
         _expect_warnings()
-        _trainer(parts.settings, callbacks).fit(
-            parts.module,
-            datamodule=_EpochData(parts),
-            ckpt_path=state if state.exists() else None,
-            weights_only=True,
-        )
+        try:
+            _trainer(parts.settings, callbacks).fit(
+                parts.module,
+                datamodule=_EpochData(parts),
+                ckpt_path=state if state.exists() else None,
+                weights_only=True,
+            )
+        except OSError as error:
+            if error.errno in _NO_ROOM:  # of the logger's files, which others write
+                raise no_room(state.parent, error) from None
+            raise
 
 
 def _trainer(settings: Settings, callbacks: list[Any]) -> lightning.Trainer:
@@ -100,6 +132,7 @@ def _trainer(settings: Settings, callbacks: list[Any]) -> lightning.Trainer:
         max_epochs=trainer.max_epochs,
         precision="bf16-mixed" if trainer.precision == "bf16" else "32-true",
         callbacks=callbacks,
+        plugins=[StateFile()],
         logger=TensorBoardLogger(settings.run_dir, name="tensorboard", version=""),
         reload_dataloaders_every_n_epochs=1,
         enable_checkpointing=False,
@@ -110,38 +143,24 @@ def _trainer(settings: Settings, callbacks: list[Any]) -> lightning.Trainer:
     )
 
 
-def _refuse_other_settings(run_dir: Path, settings: Settings) -> None:
-    if not (run_dir / STATE).exists():
-        return
-    difference = _difference(load_yaml(run_dir / CONFIG), to_dict(settings))
-    if difference:
-        raise ConfigError(
-            f"{run_dir} holds a training with other settings ({difference}); "
-            "give another run_dir=, or remove the folder to start again."
-        )
-
-
-def _difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
-    """The first setting that differs, as ``key: old, now new``; empty when none does."""
-    for key, value in new.items():
-        if isinstance(value, dict):
-            found = _difference(old.get(key) or {}, value, f"{prefix}{key}.")
-            if found:
-                return found
-        elif old.get(key) != value and key not in _MAY_DIFFER:
-            return f"{prefix}{key}: {old.get(key)}, now {value}"
-    return ""
+def _lengthened(before: Settings, now: Settings) -> str:
+    line = f"lengthened from {before.trainer.max_epochs} to {now.trainer.max_epochs} epochs"
+    if now.trainer.schedule != "cosine":
+        return f"{line}; it ends as a run of {now.trainer.max_epochs} from the start would"
+    return f"{line}; the learning rate rises to where the longer cosine has it, and falls along that"
 
 
 def _describe(parts: Parts, console: Console) -> None:
     seconds = sum(parts.durations)
     batches = parts.batches(1)
     padding = 1 - seconds / sum(map(parts.padded_seconds, batches))
+    accumulate = parts.settings.trainer.accumulate
+    steps = f"in {parts.module.steps_per_epoch} steps " if accumulate > 1 else ""
     parameters = sum(p.numel() for p in parts.module.parameters())
     say(
         console,
         f"{len(parts.train)} utterances, {seconds / 3600:.2f} h, {len(batches)} batches an epoch "
-        f"({100 * padding:.1f} % padding); {len(parts.dev)} dev utterances; "
+        f"{steps}({100 * padding:.1f} % padding); {len(parts.dev)} dev utterances; "
         f"{len(parts.model.vocabulary)} symbols, {parameters / 1e6:.2f} M parameters",
     )
 

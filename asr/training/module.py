@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import lightning
@@ -12,14 +13,25 @@ from torch import Tensor, nn
 from asr.acoustic import TorchAcousticModel
 from asr.augment import mask_features
 from asr.data import Batch
+from asr.errors import CheckpointError
 from asr.manifest import Utterance
 from asr.settings import Settings
+from asr.training.gradients import Gradients
+from asr.training.losses import ctc_losses, smoothed
+from asr.training.schedule import rate
+from asr.training.weights import MovingAverage, noisy, replaced
 
+STATE_VERSION = 2
+"""Of what ``last.ckpt`` holds; its steps were counted by Lightning before."""
 _log = logging.getLogger(__name__)
 
 
 class CTCTraining(lightning.LightningModule):
-    """The acoustic model with its loss and optimiser; the loss is a mean over utterances, in nats."""
+    """The acoustic model with its loss and optimiser.
+
+    The gradient of a step is that of the mean loss over all its utterances, be they in one batch or, with
+    ``trainer.accumulate``, in several.
+    """
 
     def __init__(
         self,
@@ -29,99 +41,127 @@ class CTCTraining(lightning.LightningModule):
         steps_per_epoch: int,
     ):
         super().__init__()
+        # The steps are written out here: what accumulates, and what happens to weights around a step, shows.
+        self.automatic_optimization = False
         self.acoustic = acoustic
         self.settings = settings
         self.utterances = utterances
         self.steps_per_epoch = steps_per_epoch
+        self.average = MovingAverage(acoustic, settings.trainer.ema) if settings.trainer.ema else None
         self.plateau_scale = 1.0
+        self.gradients: Gradients | None = None
+        """As they were when last measured."""
         self.num_left_out = 0
         """Utterances whose loss or gradient was not finite and that took no part in their step."""
-        self._indices = torch.empty(0, dtype=torch.long)
+        self._taken: list[int] = []
+        """Places of the utterances whose gradient has been added since the last step."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
-        """The loss of a batch; None, which takes no step, when no utterance has a finite one."""
-        # Every random choice of a step follows from the seed and the step's number, whatever came before.
-        torch.manual_seed(self.settings.seed * 1_000_003 + self.global_step)
+        """The mean loss of a batch, its gradient added; after enough batches, a step of the optimiser.
+
+        None when no utterance has a finite loss.
+        """
+        trainer = self.settings.trainer
+        part = batch_idx % trainer.accumulate
+        self._seed(part)
+        with replaced(self.acoustic.network, noisy(self.acoustic.network, trainer.weight_noise)):
+            losses, kept = self.losses(batch)
+            if len(losses):
+                self._add_gradient(losses, batch.indices[kept])
+        if part + 1 == trainer.accumulate or self.trainer.is_last_batch:
+            self._step()
+        return losses.mean().detach() if len(losses) else None
+
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What to minimise, of each utterance whose CTC loss is finite, and which these are ``(batch,)``."""
         features = mask_features(batch.features, batch.feature_lengths, self.settings.augment)
         log_probs, lengths = self.acoustic.network(features, batch.feature_lengths)
         losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths)
-        finite = losses.isfinite()
-        self._indices = batch.indices[finite]
-        if not finite.all():
-            self._leave_out(batch.indices[~finite], "loss")
-            if not finite.any():
-                return None
-            # The gradient of an infinite loss is NaN, even times zero: once more without it.
-            losses = ctc_losses(
-                log_probs[finite], lengths[finite], batch.targets[finite], batch.target_lengths[finite]
-            )
-        loss = losses.mean()
-        self._mean_over_epoch("loss", loss.detach(), len(losses))
-        return loss
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Scale a large gradient down; one that is not finite would poison all weights: dropped."""
-        norm = nn.utils.clip_grad_norm_(self.parameters(), self.settings.trainer.clip_norm or math.inf)
-        if norm.isfinite():
-            self._mean_over_epoch("gradient_norm", norm, 1)
-        else:
-            optimizer.zero_grad()
-            self._leave_out(self._indices, "gradient")
+        kept = losses.isfinite()
+        if not kept.all():
+            self._leave_out(batch.indices[~kept].tolist(), "loss")
+            log_probs, lengths = log_probs[kept], lengths[kept]
+            losses = losses[kept]
+        if len(losses):
+            if not kept.all():
+                # The gradient of an infinite loss is NaN, even times zero: once more without it.
+                losses = ctc_losses(log_probs, lengths, batch.targets[kept], batch.target_lengths[kept])
+            self._mean_over_epoch("loss", losses.detach().mean(), len(losses))
+        return smoothed(losses, log_probs, lengths, self.settings.trainer.label_smoothing), kept
 
     def configure_optimizers(self) -> Any:
-        """AdamW (Loshchilov and Hutter 2019), biases and norms undecayed, its rate set at every step."""
+        """AdamW (Loshchilov and Hutter 2019), biases and norms undecayed; what is frozen takes no part."""
         settings = self.settings.trainer
-        matrices = [p for p in self.parameters() if p.ndim > 1]
-        vectors = [p for p in self.parameters() if p.ndim <= 1]
+        trained = [p for p in self.parameters() if p.requires_grad]
+        matrices = [p for p in trained if p.ndim > 1]
+        vectors = [p for p in trained if p.ndim <= 1]
         groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(
+        return torch.optim.AdamW(
             groups, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
         )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def rate(self, step: int) -> float:
-        """The learning rate at a step, as a share of ``trainer.learning_rate``."""
-        settings = self.settings.trainer
-        warmup = settings.warmup_epochs * self.steps_per_epoch
-        if step < warmup:
-            return (step + 1) / (warmup + 1)
-        if settings.schedule == "cosine":
-            total = max(settings.max_epochs * self.steps_per_epoch, warmup + 1)
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / (total - warmup))))
-        return self.plateau_scale
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, the acoustic model has its moving average for weights, where ``trainer.ema`` asks for one."""
+        with replaced(self.acoustic, self.average.tensors() if self.average else {}):
+            yield
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Carry what Lightning does not know of."""
+        checkpoint["state_version"] = STATE_VERSION
         checkpoint["plateau_scale"] = self.plateau_scale
         checkpoint["num_left_out"] = self.num_left_out
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it back."""
+        if checkpoint.get("state_version") != STATE_VERSION:
+            raise CheckpointError(
+                "The run was begun with another version of asr and cannot go on with this one; "
+                "give another run_dir=, or start from its model with trainer.init_from=."
+            )
         self.plateau_scale = checkpoint["plateau_scale"]
         self.num_left_out = checkpoint["num_left_out"]
+
+    def _seed(self, part: int) -> None:
+        """Every random choice of a batch follows from the seed, the step's number and its place in the step."""
+        torch.manual_seed((self.settings.seed * 1_000_003 + self.global_step + (part << 32)) % 2**63)
+
+    def _add_gradient(self, losses: Tensor, indices: Tensor) -> None:
+        """Make the gradient that of the mean over all utterances so far, these included."""
+        before = len(self._taken)
+        self._taken += indices.tolist()
+        for weight in self.parameters():
+            if weight.grad is not None:
+                weight.grad.mul_(before / len(self._taken))
+        self.manual_backward(losses.sum() / len(self._taken))
+
+    def _step(self) -> None:
+        """Move the weights; a gradient that is not finite would poison them all: dropped."""
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, lightning.pytorch.core.optimizer.LightningOptimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = self.settings.trainer.learning_rate * self.rate(self.global_step)
+        norm = nn.utils.clip_grad_norm_(self.parameters(), self.settings.trainer.clip_norm or math.inf)
+        if not norm.isfinite():
+            optimizer.zero_grad()
+            self._leave_out(self._taken, "gradient")
+        elif self._taken:
+            self._mean_over_epoch("gradient_norm", norm, 1)
+        optimizer.step()  # without gradients it only counts
+        optimizer.zero_grad()
+        self._taken = []
+        if self.average:
+            self.average.update(self.acoustic)
+
+    def rate(self, step: int) -> float:
+        """The learning rate at a step, as a share of ``trainer.learning_rate``."""
+        return rate(self.settings.trainer, step, self.steps_per_epoch, self.plateau_scale)
 
     def _mean_over_epoch(self, name: str, value: Tensor, weight: int) -> None:
         self.log(name, value, on_step=False, on_epoch=True, logger=False, batch_size=weight)
 
-    def _leave_out(self, indices: Tensor, what: str) -> None:
+    def _leave_out(self, indices: Sequence[int], what: str) -> None:
         self.num_left_out += len(indices)
-        for index in indices.tolist():
+        for index in indices:
             name = self.utterances[index].name
             _log.warning("%s: its %s is not finite; left out of this step.", name, what)
-
-
-def ctc_losses(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
-    """The CTC loss ``(batch,)`` in nats (Graves et al. 2006); infinite where no alignment exists."""
-    return nn.functional.ctc_loss(
-        log_probs.transpose(0, 1),  # (time, batch, vocab)
-        targets,
-        lengths,
-        target_lengths,
-        reduction="none",
-    )

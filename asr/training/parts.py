@@ -1,18 +1,33 @@
 """What a training is put together from: the sets, the model, the batches of each epoch."""
 
+import math
+import os
+
 import torch
 from rich.console import Console
 from torch.utils.data import DataLoader
 
 from asr import checkpoint
 from asr.acoustic import TorchAcousticModel
-from asr.data import Example, SpeechDataset, collate, count_unknown, make_batches, split_missing, trainable
+from asr.corpus.check import Requirements
+from asr.data import (
+    Example,
+    SpeechDataset,
+    collate,
+    count_unknown,
+    make_batches,
+    shard_names,
+    split_missing,
+    trainable,
+)
 from asr.errors import ConfigError
 from asr.features import FrontEnd
-from asr.manifest import Utterance, read_manifest
+from asr.manifest import Utterance
 from asr.settings import RecognizerSettings, Settings
+from asr.shards import read_utterances
 from asr.text import Vocabulary
 from asr.training.module import CTCTraining
+from asr.training.transfer import freeze, inherit, shared_vocabulary
 
 
 class Parts:
@@ -25,17 +40,36 @@ class Parts:
         self.settings = settings
         utterances = _manifest(settings.data.train, "train")
         self.dev = _manifest(settings.data.dev, "dev")
+        self.sets = {"train": utterances, "dev": self.dev}
+        if settings.data.test and os.path.exists(settings.data.test):
+            self.sets["test"] = read_utterances(settings.data.test)
         vocabulary = Vocabulary.build((u.text for u in utterances), settings.text)
+        source = checkpoint.load(settings.trainer.init_from) if settings.trainer.init_from else None
+        if source:
+            vocabulary = shared_vocabulary(source, vocabulary, [u.text for u in utterances], settings.text)
         acoustic = TorchAcousticModel(settings.features, settings.model, len(vocabulary))
         remembered = RecognizerSettings(settings.features, settings.text, settings.model)
         self.model = checkpoint.Model(acoustic, vocabulary, remembered)
+        if source:
+            say(console, inherit(self.model, source, str(settings.trainer.init_from)))
+        freeze(acoustic.network, settings.trainer.freeze)
         self.train = self._trainable(utterances, console)
         self._report_unknown(self.dev, console)
         self.dataset = self._dataset()
         if settings.features.needs_statistics:
-            self._store_statistics()
+            self._store_statistics(inherited=source is not None)
         self.durations = [utterance.duration for utterance in self.train]
-        self.module = CTCTraining(acoustic, settings, self.train, len(self.batches(1)))
+        self.shards = shard_names(self.train)
+        steps_per_epoch = math.ceil(len(self.batches(1)) / settings.trainer.accumulate)
+        self.module = CTCTraining(acoustic, settings, self.train, steps_per_epoch)
+
+    @property
+    def requirements(self) -> Requirements:
+        """What the model asks of the sets."""
+        settings = self.settings
+        return Requirements(
+            settings.features, settings.model.subsampling, settings.text, self.model.vocabulary
+        )
 
     def batches(self, epoch: int) -> list[list[int]]:
         """The batches of an epoch: a function of the seed and the epoch alone."""
@@ -48,6 +82,8 @@ class Parts:
             seed=self.settings.seed,
             epoch=epoch,
             shortest_first=shortest_first,
+            shards=self.shards,
+            window=data.shuffle_window,
         )
 
     def padded_seconds(self, batch: list[int]) -> float:
@@ -85,8 +121,9 @@ class Parts:
             names = ", ".join(f"{character!r} {count} times" for character, count in counts.most_common(10))
             say(console, f"dev: {counts.total()} characters that no training text has: {names}")
 
-    def _store_statistics(self) -> None:
-        mean, std = self.dataset.statistics()
+    def _store_statistics(self, inherited: bool) -> None:
+        theirs = self.model.acoustic.front_end
+        mean, std = (theirs.mean, theirs.std) if inherited else self.dataset.statistics()
         for front_end in (self.dataset.front_end, self.model.acoustic.front_end):
             front_end.mean.copy_(mean)
             front_end.std.copy_(std)
@@ -102,6 +139,7 @@ class Parts:
             augment=settings.augment,
             seed=settings.seed,
             cache_audio=settings.data.cache_audio,
+            feature_cache=settings.data.feature_cache,
         )
 
 
@@ -115,4 +153,4 @@ def _manifest(path: str | None, name: str) -> list[Utterance]:
         raise ConfigError(
             f"data.{name} is not set; give data.{name}=MANIFEST (asr data build and split make one)."
         )
-    return read_manifest(path)
+    return read_utterances(path)

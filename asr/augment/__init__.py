@@ -1,0 +1,18 @@
+"""What makes a small corpus larger: other speeds, rooms, microphones, noises, telephones, and masked features.
+
+Every function takes its random generator, so that a seed decides everything. Never applied to dev or test.
+"""
+
+from asr.augment.chain import augment_waveform
+from asr.augment.masks import mask_features
+from asr.augment.noise import NoiseSource, babble, colored_noise
+from asr.augment.settings import AugmentSettings
+
+__all__ = [
+    "AugmentSettings",
+    "NoiseSource",
+    "augment_waveform",
+    "babble",
+    "colored_noise",
+    "mask_features",
+]

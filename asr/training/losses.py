@@ -1,0 +1,31 @@
+"""What is minimised: the CTC loss, and against its overconfidence a little pull towards the uniform."""
+
+import math
+
+from torch import Tensor, nn
+
+from asr.models.lengths import valid_positions
+
+
+def ctc_losses(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """The CTC loss ``(batch,)`` in nats (Graves et al. 2006); infinite where no alignment exists."""
+    return nn.functional.ctc_loss(
+        log_probs.transpose(0, 1),  # (time, batch, vocab)
+        targets,
+        lengths,
+        target_lengths,
+        reduction="none",
+    )
+
+
+def smoothed(losses: Tensor, log_probs: Tensor, lengths: Tensor, share: float) -> Tensor:
+    """The losses ``(batch,)`` with a share of them exchanged for the divergence from uniform scores.
+
+    Label smoothing as Kim et al. (2018) have it for CTC, which has no label of a frame to smooth:
+    KL(uniform || model), summed over the frames of an utterance.
+    """
+    if not share:
+        return losses
+    divergence = -log_probs.mean(dim=-1) - math.log(log_probs.shape[-1])  # (batch, time)
+    inside = valid_positions(lengths, log_probs.shape[1])
+    return (1 - share) * losses + share * (divergence * inside).sum(dim=1)
