@@ -77,7 +77,10 @@ def revise(
     partial = target.with_name(f".{target.name}.revised")  # a training that saves meanwhile has its own
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        shutil.copytree(source, partial)
+        # The contents alone: a copy of what is read-only may be written into.
+        partial.mkdir()
+        for path in source.iterdir():
+            shutil.copyfile(path, partial / path.name)
         yield partial
         _replace(partial, target)
     except OSError as error:
@@ -90,8 +93,11 @@ def revise(
 
 def check_writable(target: Path) -> None:
     """Raise ``CheckpointError`` unless a model may be written at ``target``, in place of another or of nothing."""
+    if target.parent == BUNDLED:
+        raise CheckpointError(f"{target.name}: comes with the package; write a copy of it (--output).")
     nearest = next(place for place in target.parents if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+    closed = target.is_dir() and not os.access(target, os.W_OK)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK) or closed:
         raise CheckpointError(f"{target}: cannot be written there; choose another folder (--output).")
     if target.exists() and not _is_model(target) and not _is_empty(target):
         raise CheckpointError(f"{target}: holds something that is no model; choose another folder.")

@@ -5,6 +5,7 @@ json  everything, an object a line          tsv, ctm   a word a line, for spread
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
@@ -35,7 +36,7 @@ def as_json(name: str, transcript: Transcript) -> str:
         "file": name,
         "text": transcript.text,
         "duration": round(transcript.duration, 3),
-        "score": round(transcript.score, 4),
+        "score": _number(transcript.score, 4),
         "words": words,
     }
     if transcript.alternatives:
@@ -120,4 +121,9 @@ def _clock(seconds: float, mark: str) -> str:
 
 
 def _rounded(entry: dict[str, object]) -> dict[str, object]:
-    return {key: round(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
+    return {key: _number(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
+
+
+def _number(value: float, digits: int) -> float | None:
+    """JSON has no infinity, which is the score of a text that cannot be."""
+    return round(value, digits) if math.isfinite(value) else None

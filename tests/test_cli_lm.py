@@ -173,7 +173,7 @@ def test_kenlm_binaries_are_looked_at_and_scored_as_their_arpa_files(run):
         (("build", "text.txt", "--order", 2, "--prune", 0, 1, 1, "-o", "lm.arpa"), 1, "thresholds 0 1 1"),
         (("build", "text.txt", "--prune", "many", "-o", "lm.arpa"), 2, "--prune"),
         (("build", "latin.txt", "-o", "lm.arpa"), 1, "latin.txt: line 2 is not UTF-8"),
-        (("build", "short.txt", "-o", "lm.arpa"), 1, "discount fallback"),
+        (("build", "short.txt", "-o", "lm.arpa"), 1, "--discount-fallback"),
         (("build", "empty.txt", "-o", "lm.arpa"), 1, "no text"),
         (("info", "text.txt"), 1, "no ARPA file"),
         (("score", "none.arpa", "text.txt"), 1, "none.arpa"),

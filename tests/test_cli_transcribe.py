@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import typer
 
 import asr
 from asr.cli.decoder import HOTWORD_BOOST, DecoderName, DecoderOptions, make_decoder, parse_hotwords
@@ -187,20 +188,25 @@ def test_the_best_texts_stand_in_ranks() -> None:
 
 
 def test_hotwords_are_written_as_the_model_writes(tmp_path: Path) -> None:
-    (tmp_path / "words.txt").write_text("Foe 30\n\n")
+    (tmp_path / "words.txt").write_text("Fou 30\n\n")
     path = next(u.audio_filepath for u in UTTERANCES if "four" in u.text.split())
-    assert "foe" in run(path, "--hotwords", f"@{tmp_path / 'words.txt'}", "-q").stdout.split()
+    assert "fou" in run(path, "--hotwords", f"@{tmp_path / 'words.txt'}", "-q").stdout.split()
     refused = run(path, "--hotwords", "Köln")
     assert refused.returncode == 1
     assert "hotword 'köln': the model cannot write" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
+def test_a_boost_that_is_no_number_is_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="'x' is no boost"):
+        parse_hotwords("Kinshasa:x")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("Kinshasa:8,Brazzaville", {"Kinshasa": 8.0, "Brazzaville": HOTWORD_BOOST}),
-        (" New York : 2.5 , a:b ", {"New York": 2.5, "a:b": HOTWORD_BOOST}),
+        (" New York : 2.5 , ab ", {"New York": 2.5, "ab": HOTWORD_BOOST}),
         ("not:-3,", {"not": -3.0}),
     ],
 )

@@ -248,3 +248,8 @@ def test_scores_are_the_sum_of_their_parts(bigram):
 def test_impossible_settings_are_refused(options):
     with pytest.raises(DecoderError):
         BeamSettings(**options)
+
+
+def test_a_language_model_of_other_letters_is_refused(bigram):
+    with pytest.raises(DecoderError, match="can write no word"):
+        BeamDecoder(BeamSettings(), bigram)(np.zeros((3, 3)), ("<blank>", " ", "ж"), 0.02)

@@ -7,6 +7,7 @@ import pytest
 from test_decoding_beam import EVERYTHING, SYMBOLS, enumerate_texts, found, random_log_probs, written
 
 from asr.decoding import BeamDecoder, BeamSettings
+from asr.errors import DecoderError
 from asr.lm import kneser_ney
 from asr.lm.ngram import NGram
 
@@ -43,3 +44,8 @@ def test_it_decides_where_the_sounds_do_not(characters):
     hypothesis = BeamDecoder(BeamSettings(alpha=1.0, beta=0.0), characters)(log_probs, SYMBOLS, 0.02)
     assert hypothesis.text == "ab"
     assert hypothesis.score == pytest.approx(hypothesis.acoustic + hypothesis.language)
+
+
+def test_there_is_no_strict_lexicon_of_characters(characters):
+    with pytest.raises(DecoderError, match="of characters"):
+        BeamDecoder(BeamSettings(lexicon="strict"), characters)(np.zeros((3, 4)), SYMBOLS, 0.02)

@@ -1,6 +1,7 @@
 """Decoder weights chosen on a dev set: better there than greedy, stored with the model, used unasked."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -212,7 +213,7 @@ def test_json_and_failures(digits, tmp_path):
     ("options", "code", "sentence"),
     [
         (["--lexicon", "strict"], 2, "--lexicon needs --lm"),
-        (["--lm", "absent.arpa"], 1, "absent.arpa"),
+        (["--lm", "absent.arpa", "-o", "absent/copy"], 1, "absent.arpa"),
         (["-o", SAMPLES.parent], 1, "holds something that is no model"),
     ],
 )
@@ -227,3 +228,17 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match="cannot be written there"):
         checkpoint.check_writable(tmp_path / "file" / "model")
+
+
+def test_a_model_of_the_package_is_not_written_into():
+    with pytest.raises(CheckpointError, match="comes with the package"):
+        checkpoint.check_writable(checkpoint.resolve("digits-en"))
+
+
+def test_what_is_read_only_can_be_copied_and_written_into(tmp_path):
+    shutil.copytree(checkpoint.resolve("digits-en"), tmp_path / "closed")
+    for path in (*(tmp_path / "closed").iterdir(), tmp_path / "closed"):
+        path.chmod(0o555)
+    with checkpoint.revise(tmp_path / "closed", tmp_path / "copy") as folder:
+        assert all(path.stat().st_mode & 0o200 for path in (folder, *folder.iterdir()))
+    assert asr.load(tmp_path / "copy").vocabulary == asr.load("digits-en").vocabulary

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 
@@ -58,3 +59,10 @@ def test_tsv_and_ctm_have_a_word_a_line() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_nothing_heard_is_no_error(name: str) -> None:
     assert isinstance(FORMATS[name]("x.wav", NOTHING), str)
+
+
+def test_a_text_that_cannot_be_has_no_score_in_json() -> None:
+    entry = json.loads(
+        FORMATS["json"]("a.wav", Transcript("", (), -math.inf, 1.0)), parse_constant=pytest.fail
+    )
+    assert (entry["text"], entry["score"]) == ("", None)

@@ -53,7 +53,10 @@ class DecoderOptions:
     beam_width: WidthOption = None
     lm: LanguageModelOption = None
     alpha: Annotated[
-        float | None, typer.Option("--lm-alpha", help="Weight of the language model; 0 is none [0.5].")
+        float | None,
+        typer.Option(
+            "--lm-alpha", help="Weight of the language model's log-probabilities; 0 leaves them out [0.5]."
+        ),
     ] = None
     beta: Annotated[
         float | None, typer.Option("--lm-beta", help="Bonus for each word, in nats [1; without --lm 0].")
@@ -152,7 +155,7 @@ def parse_hotwords(text: str) -> dict[str, float]:
     """Boosts by word, from ``Kinshasa:8,Brazzaville`` or ``@FILE`` with a line each: ``Kinshasa 8``.
 
     Raises:
-        typer.BadParameter: the file cannot be read.
+        typer.BadParameter: the file cannot be read, or a boost is no number.
     """
     if not text.startswith("@"):
         return dict(_boosted(entry, ":") for entry in text.split(",") if entry.strip())
@@ -167,8 +170,12 @@ def _boosted(entry: str, separator: str | None) -> tuple[str, float]:
     word, *boost = entry.strip().rsplit(separator, 1)
     try:
         return word.strip(), float(*boost) if boost else HOTWORD_BOOST
-    except ValueError:  # a phrase, or a word with a colon of its own
-        return entry.strip(), HOTWORD_BOOST
+    except ValueError:
+        if separator is not None:
+            raise typer.BadParameter(
+                f"hotword {entry.strip()!r}: {boost[0]!r} is no boost; give a number."
+            ) from None
+        return entry.strip(), HOTWORD_BOOST  # a line that is a phrase
 
 
 def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -> tuple[str, "BeamDecoder"]:

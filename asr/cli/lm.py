@@ -266,7 +266,7 @@ def _lines(texts: Sequence[str]) -> Iterator[str]:
         try:
             with _open(text) as file:
                 for line in file:
-                    yield line.decode()
+                    yield line.decode().removeprefix("\ufeff") if number == 1 else line.decode()
                     number += 1
         except UnicodeDecodeError:
             raise LanguageModelError(f"{text}: line {number} is not UTF-8; convert the text first.") from None

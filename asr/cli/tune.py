@@ -56,8 +56,8 @@ def tune(
     folder = checkpoint.resolve(model)
     checkpoint.check_writable(folder if output is None else output.absolute())
     dev, found = _tune(manifest, model, lm, asked, device, batch_size)
-    stored = tuning.store(found, model, manifest, lm, include_lm=include_lm, output_dir=output)
     print(json.dumps(_figures(found), indent=2) if as_json else _table(found, lm))
+    stored = tuning.store(found, model, manifest, lm, include_lm=include_lm, output_dir=output)
     for failure in dev.failures:
         complain(failure)
     say(f"stored: {output or folder}/decoder.yaml, decoder {stored.decoder}")

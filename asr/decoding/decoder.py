@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from asr.alignment import align
 from asr.decoding.hotwords import build_hotwords
-from asr.decoding.lexicon import WeightedLexicon, build_lexicon, weigh
+from asr.decoding.lexicon import WeightedLexicon, build_lexicon, character_lexicon, weigh
+from asr.decoding.scores import softmax, with_spaces_as_blanks
 from asr.decoding.search import Scorer, Search
 from asr.decoding.words import check_log_probs, make_words
 from asr.errors import DecoderError
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 Symbols = tuple[str, ...]
 
 
+WIDEST = 65536
+
+
 @dataclass(frozen=True)
 class BeamSettings:
     """How wide to search, and how much to believe the language model."""
@@ -34,7 +38,7 @@ class BeamSettings:
     beam_width: int = 64
     """Prefixes kept at each frame."""
     alpha: float = 0.5
-    """Weight of the language model's log-probabilities; 0 is none at all."""
+    """Weight of the language model's log-probabilities; 0 leaves them out, not beta and the prices of unknown words."""
     beta: float = 1.0
     """Added for each word (each character, with a model of characters); without it a language model prefers few."""
     unknown: float = -5.0
@@ -53,8 +57,8 @@ class BeamSettings:
     """Whether to find when each word was said; without, hypotheses have a text and no words, and come sooner."""
 
     def __post_init__(self) -> None:
-        if self.beam_width < 1 or self.max_tokens < 1:
-            raise DecoderError("beam_width and max_tokens must be positive.")
+        if not 1 <= self.beam_width <= WIDEST or self.max_tokens < 1:
+            raise DecoderError(f"beam_width must lie between 1 and {WIDEST}, and max_tokens be positive.")
         if self.lexicon not in ("open", "strict"):
             raise DecoderError(f"lexicon={self.lexicon!r} is not one of open, strict.")
         for name in ("alpha", "beta", "unknown", "unknown_letter"):
@@ -128,9 +132,9 @@ class BeamDecoder:
     def warm_up(self) -> float:
         """Load the compiled search, or compile it where nobody has yet; returns the seconds that took."""
         started = time.perf_counter()
-        if self.hotwords:
-            return BeamDecoder(self.settings, self.language_model).warm_up()  # they may need other symbols
-        self.nbest(np.log([[0.1, 0.8, 0.1]] * 2, dtype=np.float32), ("<blank>", "a", " "), 0.01, 1)
+        # Of words that need other symbols than these, nothing is compiled anew.
+        alone = BeamDecoder(self.settings)
+        alone.nbest(np.log([[0.1, 0.8, 0.1]] * 2, dtype=np.float32), ("<blank>", "a", " "), 0.01, 1)
         return time.perf_counter() - started
 
     def scorer(self, symbols: Sequence[str]) -> Scorer:
@@ -151,7 +155,7 @@ class BeamDecoder:
         """The best ``count`` texts of what a search found, never none, with their words."""
         kept: dict[str, Hypothesis] = {}
         log_probs = np.log(probs) if self.settings.times else probs
-        alignable = _with_spaces_as_blanks(log_probs, symbols)
+        alignable = with_spaces_as_blanks(log_probs, symbols)
         for prefix, score, language in search.found():
             labels = search.labels(prefix)
             text = " ".join("".join([symbols[label] for label in labels]).split())
@@ -198,9 +202,18 @@ class BeamDecoder:
                 build_lexicon(["<unk>"], nobody, symbols), 0.0, settings.beta, 0.0, 0.0, strict=False
             )
         if model.is_characters:
-            return _character_lexicon(model, symbols)
+            if settings.lexicon == "strict":
+                raise DecoderError(
+                    "lexicon=strict needs a language model of words, and this one is of characters."
+                )
+            tokens = [model.word_id("<space>" if symbol == " " else symbol) for symbol in symbols]
+            return character_lexicon(tokens)
         hotwords = sorted({word for phrase in self.hotwords for word in phrase.split()})
         lexicon = build_lexicon(model.words, model.log_prob, symbols, hotwords)
+        if not lexicon.is_word.any():
+            raise DecoderError(
+                "The model's letters can write no word of the language model; is it of this language?"
+            )
         strict = settings.lexicon == "strict"
         return weigh(
             lexicon, settings.alpha, settings.beta, settings.unknown, settings.unknown_letter, strict=strict
@@ -250,48 +263,6 @@ class Partial:
     def stable(self) -> str:
         """The part of the text that stays."""
         return self.text[: self.num_stable]
-
-
-_IMPOSSIBLE = np.float32(-80.0)
-"""Below a frame's best; so that something is possible whatever the lexicon forbids."""
-
-
-def softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities ``(time, vocab)``, whatever constants had been added to their logarithms.
-
-    Raises:
-        DecoderError: the scores of a frame are infinite, or all of them minus infinity.
-    """
-    best = np.ascontiguousarray(scores.T).max(
-        axis=0, initial=-np.inf
-    )  # four times as fast as along short rows
-    if not np.isfinite(best).all():
-        frame = int(np.isfinite(best).argmin())
-        raise DecoderError(
-            f"log_probs have no finite best score at frame {frame}; the model's weights are damaged."
-        )
-    probs = np.exp(np.maximum(np.asarray(scores - best[:, None], np.float32), _IMPOSSIBLE))
-    probs /= np.einsum("ij->i", probs)[:, None]
-    return probs
-
-
-def _with_spaces_as_blanks(log_probs: NDArray[np.float32], symbols: Sequence[str]) -> NDArray[np.float32]:
-    """For alignment: the spaces that were said before, behind and between words more than once are not in the text."""
-    if " " not in symbols:
-        return log_probs
-    alignable = log_probs.copy()
-    alignable[:, 0] = np.maximum(log_probs[:, 0], log_probs[:, symbols.index(" ")])
-    return alignable
-
-
-def _character_lexicon(model: "NGram | KenlmModel", symbols: Symbols) -> WeightedLexicon:
-    """No trie: ``word_of`` has the model's token for each symbol."""
-    tokens = [model.word_id("<space>" if symbol == " " else symbol) for symbol in symbols]
-    nothing, anything = np.zeros(2), np.full(2, np.inf)
-    nowhere, word_of = np.zeros((2, 1), np.int32), np.array(tokens, np.int32)
-    return WeightedLexicon(
-        nowhere.astype(np.int64), nowhere, word_of, nothing, nothing, anything, nothing, nothing, np.inf
-    )
 
 
 def num_cores() -> int:

@@ -112,6 +112,15 @@ def weigh(
     )
 
 
+def character_lexicon(tokens: Sequence[int]) -> WeightedLexicon:
+    """For a model of characters: no trie, but in ``word_of`` the model's token for each symbol."""
+    nothing, anything = np.zeros(2), np.full(2, np.inf)
+    nowhere, word_of = np.zeros((2, 1), np.int32), np.array(tokens, np.int32)
+    return WeightedLexicon(
+        nowhere.astype(np.int64), nowhere, word_of, nothing, nothing, anything, nothing, nothing, np.inf
+    )
+
+
 def _masks(
     parent: NDArray[np.int32], symbol: NDArray[np.int32], num_symbols: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

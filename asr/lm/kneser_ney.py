@@ -167,7 +167,8 @@ def _discounts(n: int, number: Ints, fallback: Sequence[float] | None) -> Floats
     if fallback is None:
         raise LanguageModelError(
             f"The text has too few or too regular {n}-grams to estimate discounts from (seen once: {number[1]}, "
-            f"twice: {number[2]}, thrice: {number[3]}); give more text, a lower order, or the discount fallback."
+            f"twice: {number[2]}, thrice: {number[3]}); give more text, or fixed discounts "
+            "(--discount-fallback), which small vocabularies need."
         )
     return np.array([0, *fallback], np.float64)
 
