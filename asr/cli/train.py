@@ -1,10 +1,13 @@
 """``asr train``: settings in, a model directory out."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asr.cli.console import say
+
+if TYPE_CHECKING:
+    from asr.sweep import Outcome
 
 
 def train(
@@ -15,6 +18,13 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Try the longest batch, say time and memory, write nothing.")
     ] = False,
+    sweep: Annotated[
+        bool,
+        typer.Option("--sweep", help="Train every combination of settings given as a,b,c or range(1,4)."),
+    ] = False,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings of a sweep at a time; set trainer.threads=1.")
+    ] = 1,
     show: Annotated[bool, typer.Option("--show", help="Print the settings as YAML and stop.")] = False,
 ) -> None:
     """Train a recogniser; the same command goes on where it was stopped.
@@ -34,7 +44,11 @@ def train(
         asr train recipe=fsdd trainer.max_epoch=20     # a typo is refused and the nearest key named
 
         asr train recipe=fsdd --dry-run
+
+        asr train --sweep --jobs 2 recipe=fsdd model=bilstm,bigru model.hidden_size=192,256 trainer.threads=1
     """
+    if sweep:
+        return _sweep(overrides or [], jobs)
     from asr.config import compose
 
     settings = compose(overrides or [])
@@ -84,3 +98,24 @@ def _train(settings: object) -> None:
     if result.interrupted:
         # As shells have it: scripts see that the training was not finished, and why.
         raise typer.Exit(128 + result.interrupted)
+
+
+def _sweep(overrides: list[str], jobs: int) -> None:
+    from asr.sweep import expand, run
+
+    points = expand(overrides)
+    say(f"{len(points)} trainings, {jobs} at a time, in {points[0].run_dir.parent}")
+    outcomes = run(points, jobs, lambda one: say(f"{' '.join(one.point.particular)}: {_outcome(one)}"))
+    print("| settings | dev WER % [95 %] | epoch | folder |\n|---|---|---|---|")
+    for one in outcomes:
+        print(
+            f"| {' '.join(one.point.particular)} | {_outcome(one)} | {one.epoch or ''} | {one.point.run_dir} |"
+        )
+    raise typer.Exit(1 if outcomes[-1].dev_wer is None else 0)
+
+
+def _outcome(one: "Outcome") -> str:
+    if one.dev_wer is None:
+        return one.failure
+    low, high = one.interval
+    return f"{100 * one.dev_wer:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
