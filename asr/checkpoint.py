@@ -78,7 +78,7 @@ def revise(
     shutil.rmtree(partial, ignore_errors=True)
     try:
         # The contents alone: a copy of what is read-only may be written into.
-        partial.mkdir()
+        partial.mkdir(parents=True)
         for path in source.iterdir():
             shutil.copyfile(path, partial / path.name)
         yield partial
