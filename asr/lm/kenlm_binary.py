@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from asr.errors import LanguageModelError
 from asr.lm.arpa import KENLM_MAGIC, MAX_ORDER
-from asr.lm.words import BEGIN, END, SPACE, UNKNOWN
+from asr.lm.words import BEGIN, END, UNKNOWN, WordModel
 
 _HEADER = struct.Struct("<88xBxxxfI?xxxI")
 """After magic and self-test: order, probing multiplier, type, whether there are words, version of the tables."""
@@ -35,7 +35,7 @@ def is_kenlm(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-class KenlmModel:
+class KenlmModel(WordModel):
     """A KenLM binary with the names of an ``NGram``: what a decoder asks, and natural logarithms throughout.
 
     State 0 is the empty context. States are numbered as they are met and kept as long as the model.
@@ -63,33 +63,10 @@ class KenlmModel:
         self.bos_state = self._number(begin)
         """The state at the beginning of a sentence."""
 
-    @property
-    def order(self) -> int:
-        """The number of words in the longest n-gram."""
-        return len(self.counts)
-
-    @cached_property
-    def eos(self) -> int:
-        """The id of </s>."""
-        return self._ids[END]
-
-    @cached_property
-    def is_characters(self) -> bool:
-        """Whether its words are single characters, one of them the space."""
-        return SPACE in self._ids
-
     @cached_property
     def log_prob(self) -> NDArray[np.float32]:
         """``(num_words,)`` of each word after nothing."""
         return np.array([self.advance(0, word)[0] for word in range(len(self.words))], np.float32)
-
-    @cached_property
-    def _ids(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.words)}
-
-    def word_id(self, word: str) -> int:
-        """The id of a word, 0 if the model does not know it."""
-        return self._ids.get(word, 0)
 
     def advance(self, state: int, word: int) -> tuple[float, int]:
         """The log-probability of a word after a state, and the state after it."""

@@ -23,7 +23,7 @@ from asr.errors import LanguageModelError
 from asr.lm import arpa
 from asr.lm.linking import Linker, unknown_first
 from asr.lm.lookup import advance
-from asr.lm.words import BEGIN, END, SPACE
+from asr.lm.words import BEGIN, END, WordModel
 
 __all__ = ["NGram", "advance"]
 
@@ -43,7 +43,7 @@ _ARRAYS = {
 
 
 @dataclass(frozen=True, eq=False)
-class NGram:
+class NGram(WordModel):
     """A word model of any order, read-only; natural logarithms throughout.
 
     N-grams are numbered order by order: the first ``len(words)`` are the single words by their ids, and these
@@ -72,33 +72,10 @@ class NGram:
             # Numba compiles once more for arrays that can be written; those of a packed file cannot.
             getattr(self, name).setflags(write=False)
 
-    @property
-    def order(self) -> int:
-        """The number of words in the longest n-gram."""
-        return len(self.counts)
-
-    @cached_property
-    def eos(self) -> int:
-        """The id of </s>."""
-        return self._ids[END]
-
     @cached_property
     def bos_state(self) -> int:
         """The state at the beginning of a sentence."""
         return int(self.next_state[self._ids[BEGIN]])
-
-    @cached_property
-    def is_characters(self) -> bool:
-        """Whether its words are single characters, one of them the space."""
-        return SPACE in self._ids
-
-    @cached_property
-    def _ids(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.words)}
-
-    def word_id(self, word: str) -> int:
-        """The id of a word, 0 if the model does not know it."""
-        return self._ids.get(word, 0)
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
