@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def prepare_options(description: str, name: str, corpus: str) -> argparse.ArgumentParser:
     """``--corpus-dir``, which is ``corpus``, and ``--output-dir``."""
-    parser = _parser(description)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus-dir", type=Path, required=True, help=corpus)
     parser.add_argument("--output-dir", type=Path, default=Path("data") / name, help="default: %(default)s")
     return parser
@@ -103,9 +105,3 @@ def read_lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: the text cannot be read ({error}); check the path.") from None
-
-
-def _parser(description: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )

@@ -20,6 +20,7 @@ from asr.decoding.search import Scorer, Search
 from asr.decoding.words import check_log_probs, make_words
 from asr.errors import DecoderError
 from asr.lm.kenlm_binary import KenlmModel
+from asr.lm.words import SPACE, UNKNOWN
 from asr.types import Hypothesis, Word
 
 if TYPE_CHECKING:
@@ -154,8 +155,9 @@ class BeamDecoder:
     ) -> list[Hypothesis]:
         """The best ``count`` texts of what a search found, never none, with their words."""
         kept: dict[str, Hypothesis] = {}
-        log_probs = np.log(probs) if self.settings.times else probs
-        alignable = with_spaces_as_blanks(log_probs, symbols)
+        if self.settings.times:
+            log_probs = np.log(probs)
+            alignable = with_spaces_as_blanks(log_probs, symbols)
         for prefix, score, language in search.found():
             labels = search.labels(prefix)
             text = " ".join("".join([symbols[label] for label in labels]).split())
@@ -199,14 +201,14 @@ class BeamDecoder:
         if model is None:
             nobody = np.zeros(1, np.float32)
             return weigh(
-                build_lexicon(["<unk>"], nobody, symbols), 0.0, settings.beta, 0.0, 0.0, strict=False
+                build_lexicon([UNKNOWN], nobody, symbols), 0.0, settings.beta, 0.0, 0.0, strict=False
             )
         if model.is_characters:
             if settings.lexicon == "strict":
                 raise DecoderError(
                     "lexicon=strict needs a language model of words, and this one is of characters."
                 )
-            tokens = [model.word_id("<space>" if symbol == " " else symbol) for symbol in symbols]
+            tokens = [model.word_id(SPACE if symbol == " " else symbol) for symbol in symbols]
             return character_lexicon(tokens)
         hotwords = sorted({word for phrase in self.hotwords for word in phrase.split()})
         lexicon = build_lexicon(model.words, model.log_prob, symbols, hotwords)

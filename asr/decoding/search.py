@@ -133,7 +133,7 @@ class Search:
         self._tree = grown
 
     def _answer(self) -> None:
-        """What ``end_words`` does, with a model that only Python can ask."""
+        """What ``end_word`` does, with a model that only Python can ask."""
         options, lexicon, model = self._scorer.options, self._scorer.lexicon, self._scorer.language_model
         assert isinstance(model, KenlmModel)
         for prefix in (self._tree[node] for node in self._nodes):
