@@ -180,11 +180,25 @@ def test_precomputed_features_equal_the_audio(utterances, tmp_path):
         )
     write_manifest(tmp_path / "features.jsonl", lines)
     read = read_manifest(tmp_path / "features.jsonl")
-    from_audio, from_features = dataset(utterances, features), dataset(read, features, augment=AUGMENT)
+    from_audio, from_features = dataset(utterances, features), dataset(read, features)
     for index in range(len(utterances)):
         ours, theirs = from_features[index], from_audio[index]
         torch.testing.assert_close(ours.features, theirs.features, rtol=0, atol=1e-5)
         assert torch.equal(ours.targets, theirs.targets)
+
+
+def test_stored_features_are_played_at_other_speeds(tmp_path):
+    rising = np.outer(np.linspace(0, 1, 101), [1.0, -2.0, *[0.0] * 11]).astype(np.float32)
+    np.save(tmp_path / "rising.npy", rising)
+    stored = Utterance(None, 1.01, "ab", features_filepath=str(tmp_path / "rising.npy"))
+    faster = AugmentSettings(speed_min=1.25, speed_max=1.25, noise_probability=1.0)
+    features = dataset([stored], dataclasses.replace(FEATURES, cmvn="none"), augment=faster)[0].features
+    np.testing.assert_allclose(features, rising[np.linspace(0, 100, 81).round().astype(int)], atol=0.011)
+    other = [
+        dataset([stored], augment=AugmentSettings(speed_min=0.9, speed_max=1.1), seed=seed)[0]
+        for seed in (1, 2)
+    ]
+    assert len({len(example.features) for example in other}) == 2
 
 
 def test_a_segment_is_read_alone_and_a_whole_file_to_its_end(utterances):

@@ -3,7 +3,7 @@
 Every function takes its random generator, so that a seed decides everything. Never applied to dev or test.
 """
 
-from asr.augment.chain import augment_waveform
+from asr.augment.chain import augment_features, augment_waveform
 from asr.augment.masks import mask_features
 from asr.augment.noise import NoiseSource, babble, colored_noise
 from asr.augment.settings import AugmentSettings
@@ -11,6 +11,7 @@ from asr.augment.settings import AugmentSettings
 __all__ = [
     "AugmentSettings",
     "NoiseSource",
+    "augment_features",
     "augment_waveform",
     "babble",
     "colored_noise",

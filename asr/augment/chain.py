@@ -3,11 +3,12 @@
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asr.augment.codecs import gsm, mp3, mu_law, telephone_band
 from asr.augment.noise import NoiseSource, add_noise, colored_noise, silence
 from asr.augment.settings import AugmentSettings
-from asr.augment.sound import Waveform, change_level, change_speed, color, reverberate
+from asr.augment.sound import Waveform, change_level, change_speed, change_tempo, color, reverberate
 
 
 def augment_waveform(
@@ -33,6 +34,14 @@ def augment_waveform(
         waveform = _with(babble, waveform, settings, rng)
     waveform = change_level(waveform, rng.uniform(settings.gain_min, settings.gain_max))
     return _transmit(waveform, sample_rate, settings, rng)
+
+
+def augment_features(
+    frames: NDArray[np.float32], settings: AugmentSettings, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """One random variant of stored features ``(num_frames, num_features)``: of all stations they allow only speed."""
+    factor = rng.uniform(settings.speed_min, settings.speed_max)
+    return change_tempo(frames, factor) if factor != 1.0 else frames
 
 
 def _transmit(

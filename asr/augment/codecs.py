@@ -4,13 +4,14 @@ libsndfile codes and decodes in memory, as soundfile's wheel brings it.
 """
 
 import io
+from functools import partial
 from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 
-from asr.augment.sound import Waveform
+from asr.augment.sound import Waveform, equalize
 
 _LINE_RATE = 8000
 """Hz of telephones, landline and GSM."""
@@ -23,10 +24,8 @@ _MP3_LEVELS = (0.6, 0.99)
 
 def telephone_band(waveform: Waveform, sample_rate: int) -> Waveform:
     """300 to 3400 Hz stay (ITU-T G.712), and nothing is delayed."""
-    spectrum = np.fft.rfft(waveform)
-    frequency = np.fft.rfftfreq(len(waveform), 1 / sample_rate)
-    decibels = np.interp(frequency, [100, 300, 3400, 4000, 4400], [-40, 0, 0, -40, -100])
-    return np.fft.irfft(spectrum * 10 ** (decibels / 20), len(waveform)).astype(np.float32)
+    response = partial(np.interp, xp=[100, 300, 3400, 4000, 4400], fp=[-40, 0, 0, -40, -100])
+    return equalize(waveform, sample_rate, response)
 
 
 def mu_law(waveform: Waveform, sample_rate: int) -> Waveform:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from asr.augment.sound import Waveform
+from asr.augment.sound import Waveform, fast_length
 
 NoiseSource = Callable[[int, np.random.Generator], Waveform]
 """So many samples of a random noise, at any level."""
@@ -22,11 +22,11 @@ def add_noise(waveform: Waveform, noise: Waveform, snr: float) -> Waveform:
 
 def colored_noise(num_samples: int, rng: np.random.Generator) -> Waveform:
     """Noise whose power falls with frequency by a random power between 0 (white) and 2 (brown)."""
-    spectrum = np.fft.rfft(rng.standard_normal(num_samples))
+    spectrum = np.fft.rfft(rng.standard_normal(fast_length(num_samples)))
     frequency = np.arange(len(spectrum), dtype=float)
     frequency[0] = np.inf  # no DC
-    shaped = np.fft.irfft(spectrum * frequency ** (-rng.uniform(0, 2) / 2), num_samples)
-    return shaped.astype(np.float32)
+    shaped = np.fft.irfft(spectrum * frequency ** (-rng.uniform(0, 2) / 2))
+    return shaped[:num_samples].astype(np.float32)
 
 
 def silence(num_samples: int, rng: np.random.Generator) -> Waveform:

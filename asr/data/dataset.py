@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from asr.augment import AugmentSettings, augment_waveform, babble, colored_noise
+from asr.augment import AugmentSettings, augment_features, augment_waveform, babble, colored_noise
 from asr.data.batches import Example
 from asr.data.feature_cache import FeatureCache
 from asr.data.noise_folder import NoiseFolder
@@ -77,19 +77,26 @@ class SpeechDataset(Dataset[Example]):
     def _features(self, index: int, *, normalize: bool = True) -> Tensor:
         values = self._load(index)
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        if values.ndim == 1 and self.augment.changes_waveforms:
-            values = augment_waveform(
-                values,
-                self.front_end.settings.sample_rate,
-                self.augment,
-                rng,
-                noise=self._noise,
-                babble=partial(self._babble, index),
-            )
+        if self.augment.changes_waveforms:
+            values = self._augmented(values, index, rng)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             # Dither draws from torch's own generator.
             torch.default_generator.manual_seed(int(rng.integers(2**63)))
             return self.front_end.extract(values, normalize=normalize)
+
+    def _augmented(
+        self, values: NDArray[np.float32], index: int, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        if values.ndim > 1:
+            return augment_features(values, self.augment, rng)
+        return augment_waveform(
+            values,
+            self.front_end.settings.sample_rate,
+            self.augment,
+            rng,
+            noise=self._noise,
+            babble=partial(self._babble, index),
+        )
 
     def _babble(self, index: int, num_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Other utterances than the one at ``index``; one is drawn too many, in case it is among them."""
