@@ -17,21 +17,55 @@ if TYPE_CHECKING:
 
 def prepare_options(description: str, name: str, corpus: str) -> argparse.ArgumentParser:
     """``--corpus-dir``, which is ``corpus``, and ``--output-dir``."""
+    parser = data_options(description, name)
+    parser.add_argument("--corpus-dir", type=Path, required=True, help=corpus)
+    return parser
+
+
+def data_options(description: str, name: str) -> argparse.ArgumentParser:
+    """``--output-dir``."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--corpus-dir", type=Path, required=True, help=corpus)
     parser.add_argument("--output-dir", type=Path, default=Path("data") / name, help="default: %(default)s")
     return parser
 
 
 def run_options(description: str, name: str, corpus: str) -> argparse.ArgumentParser:
-    """What prepare.py takes, ``--run-dir``, ``--seeds`` and settings; to be parsed with ``parse_intermixed_args``."""
-    parser = prepare_options(description, name, corpus)
+    """What prepare.py takes, and ``training_options``; to be parsed with ``parse_intermixed_args``."""
+    return training_options(prepare_options(description, name, corpus), name)
+
+
+def training_options(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    """``--run-dir``, ``--seeds`` and settings; to be parsed with ``parse_intermixed_args``."""
     parser.add_argument("--run-dir", type=Path, default=Path("runs") / name, help="default: %(default)s")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="one training each")
     parser.add_argument("overrides", nargs="*", help="settings, as trainer.max_epochs=20")
     return parser
+
+
+def lm_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """``--ljspeech`` and ``--lm-text``: texts for the language model besides those of the training set."""
+    parser.add_argument(
+        "--ljspeech", type=Path, metavar="METADATA", help="metadata.csv, whose texts the LM gets"
+    )
+    parser.add_argument("--lm-text", type=Path, nargs="+", default=[], help="more texts, a sentence a line")
+    return parser
+
+
+def lm_texts(options: argparse.Namespace) -> list[str]:
+    """The sentences of the training set, as prepare.py wrote them, and of what ``lm_options`` were given.
+
+    Raises:
+        ManifestError: a file cannot be read.
+    """
+    lines = [
+        line for path in (options.output_dir / "train.txt", *options.lm_text) for line in read_lines(path)
+    ]
+    if options.ljspeech:
+        # The last column has the numbers written out.
+        lines += [line.rsplit("|", 1)[-1] for line in read_lines(options.ljspeech)]
+    return lines
 
 
 def attempt(name: str, work: Callable[[], int]) -> int:

@@ -24,7 +24,7 @@ FLOORS = {
     **dict.fromkeys(("evaluation", "report", "dev_set"), 4),
     **dict.fromkeys(("recognizer",), 3),
     **dict.fromkeys(("settings", "acoustic", "checkpoint", "stored_decoder", "inputs", "data", "shards"), 2),
-    **dict.fromkeys(("corpus", "writers"), 2),
+    **dict.fromkeys(("corpus", "writers", "synthesis"), 2),
     **dict.fromkeys(("audio", "audio_files", "feature_files", "features", "feature_settings"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),

@@ -245,14 +245,3 @@ def test_missing_synthesiser_names_the_packages(voices, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AsrError, match="apt install espeak-ng flite festival"):
         voices.synthesise(tmp_path)
-    with pytest.raises(AsrError, match=r"flite: not installed; `apt install"):
-        voices.speak(voices.Voice("flite", "rms"), "one", 8000)
-
-
-def test_silent_ends_are_trimmed(voices):
-    sound = tones(0.5, 8000) + 0.3
-    waveform = np.concatenate([np.zeros(4000), sound, np.zeros(8000)]).astype(np.float32)
-    trimmed = voices.trim(waveform, 8000, keep=0.05)
-    assert len(trimmed) == 4000 + 2 * 400
-    assert np.array_equal(trimmed[400:-400], sound.astype(np.float32))
-    assert len(voices.trim(np.zeros(800, np.float32), 8000)) == 800

@@ -37,7 +37,9 @@ def test_an4_is_scored_greedily_and_with_its_trigram(corpora: Path, tmp_path: Pa
     assert (tmp_path / "data" / "train.arpa.gz").is_file()
 
 
-@pytest.mark.parametrize("script", ["yesno/run.py", "fsdd/run.py", "an4/run.py", "librispeech/run.py"])
+@pytest.mark.parametrize(
+    "script", ["yesno/run.py", "fsdd/run.py", "an4/run.py", "librispeech/run.py", "speechocean762/run.py"]
+)
 def test_a_wrong_folder_is_one_sentence(script: str, tmp_path: Path) -> None:
     done = run(script, "--corpus-dir", tmp_path / "absent", "--output-dir", tmp_path / "data")
     assert done.returncode == 1

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from prepare import DIGITS
-from voices import HELD_OUT, Manner, Voice, check_programs, speak
+from voices import HELD_OUT
 
 from asr import audio
 from asr.errors import AsrError
 from asr.manifest import Utterance, write_manifest
+from asr.synthesis import Manner, Voice, check_programs, speak
 
 NUM_SAMPLES = 12
 DIGITS_PER_SAMPLE = (3, 8)

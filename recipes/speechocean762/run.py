@@ -1,0 +1,35 @@
+"""speechocean762: prepare, train, build a trigram of the texts there are, score greedily and with it.
+
+python recipes/speechocean762/run.py --corpus-dir speechocean762 --ljspeech LJSpeech-1.1/metadata.csv
+"""
+
+import argparse
+import sys
+
+from prepare import prepare
+
+from asr.experiment import conclude
+from asr.recipe import attempt, build_ngram, lm_options, lm_texts, run_options, run_seeds
+
+STATED: dict[str, float] = {}
+"""The WER that the README states."""
+
+
+def main() -> int:
+    """Train once for each seed, the best epoch and the beam's weights chosen on dev, and score the test."""
+    parser = run_options(__doc__, "speechocean762", "the folder of train/, test/ and WAVE/")
+    options = lm_options(parser).parse_intermixed_args()
+    return attempt("speechocean762", lambda: run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prepare, train, tune, print the table."""
+    sets = prepare(options.corpus_dir, options.output_dir)
+    lm = build_ngram(lm_texts(options), options.output_dir / "lm.arpa.gz")
+    data = {name: sets[name] for name in ("train", "dev", "test")}
+    tests = {name: path for name, path in sets.items() if name.startswith("test")}
+    return conclude(run_seeds("speechocean762", options, data, tests, lm), STATED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
