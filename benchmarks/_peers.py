@@ -17,6 +17,7 @@ PEERS = {
     "ctc-beam-decoder": ["ctc-beam-decoder==0.2.0"],
     "flashlight-text": ["flashlight-text==0.0.7"],
     "fast-ctc-decoder": ["fast-ctc-decoder==0.3.9"],
+    "pocketsphinx": ["pocketsphinx==5.1.1"],
 }
 """What pip installs for each, without dependencies: pyctcdecode asks for an old numpy and runs with ours."""
 FOLDER = Path(__file__).parents[1] / ".venv-peers"

@@ -35,6 +35,10 @@ def test_an4_is_scored_greedily_and_with_its_trigram(corpora: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert "| test | test, beam + n-gram |" in done.stdout
     assert (tmp_path / "data" / "train.arpa.gz").is_file()
+    recordings = ["--recordings", corpora / "an4" / "wav_sample", "--data", tmp_path / "data"]
+    done = run("an4/audio.py", *recordings, "--model", tmp_path / "runs" / "seed1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("43 of 43 recordings give the text of their cepstra")
 
 
 @pytest.mark.parametrize(
