@@ -1,23 +1,26 @@
 """A recipe's story: train for each seed, score each test set once, print the table, fail if it got worse."""
 
 import platform
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from statistics import mean
 
 import torch
 
-from asr import __version__, scoring
+from asr import __version__, checkpoint, results
 from asr.config import compose
-from asr.decoding import BeamDecoder, decode_greedy
+from asr.decoding import decode_greedy
 from asr.dev_set import DevSet
 from asr.errors import AsrError
 from asr.evaluation import Evaluation, evaluate
 from asr.lm.load import load_language_model
 from asr.manifest import read_manifest
-from asr.recognizer import Decoder, load
+from asr.recognizer import load
+from asr.results import Result, Score, mean_score
 from asr.scoring import Counts, Interval
 from asr.training import TrainingResult, train
 from asr.training.provenance import commit, processor
@@ -26,12 +29,28 @@ from asr.tuning import store, tune
 
 @dataclass(frozen=True)
 class Trial:
-    """One training and how it did on each test set."""
+    """One training and how it did on each test set, through each decoder."""
 
     label: str
     """The row's name in the table: a seed, a speaker."""
     training: TrainingResult
-    tests: Mapping[str, Evaluation]
+    tests: tuple["Tested", ...]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One test set through one decoder."""
+
+    name: str
+    manifest: Path
+    decoder: str
+    """``greedy``, or ``tuned``: the beam chosen on dev, with the n-gram."""
+    evaluation: Evaluation
+
+    @property
+    def title(self) -> str:
+        """Of its column."""
+        return self.name if self.decoder == "greedy" else f"{self.name}, tuned"
 
 
 def run_trial(
@@ -48,71 +67,83 @@ def run_trial(
     training = train(settings)
     if training.interrupted:
         raise AsrError(f"{label}: interrupted; the same command goes on where it was stopped.")
-    scored = _score(training.model_dir, tests, decode_greedy)
+    scored = _score(training.model_dir, tests, "greedy")
     if lm is not None:
         assert settings.data.dev is not None  # or there would be no training
-        decoder = _tune(training.model_dir, Path(settings.data.dev), lm)
-        with_lm = _score(training.model_dir, tests, decoder)
-        scored |= {f"{name}, beam + n-gram": evaluation for name, evaluation in with_lm.items()}
+        _tune(training.model_dir, Path(settings.data.dev), lm)
+        scored += _score(training.model_dir, tests, "tuned")
     return Trial(label, training, scored)
 
 
-def _score(model_dir: Path, tests: Mapping[str, Path], decoder: Decoder) -> dict[str, Evaluation]:
-    recognizer = load(model_dir, device="cpu", decoder=decoder)
-    return {name: evaluate(recognizer, read_manifest(path)) for name, path in tests.items()}
+def _score(model_dir: Path, tests: Mapping[str, Path], decoder: str) -> tuple[Tested, ...]:
+    recognizer = load(model_dir, device="cpu", decoder=decode_greedy if decoder == "greedy" else None)
+    return tuple(
+        Tested(name, path, decoder, evaluate(recognizer, read_manifest(path))) for name, path in tests.items()
+    )
 
 
-def _tune(model_dir: Path, manifest: Path, lm: Path) -> Decoder:
-    """The best beam on dev, which the model remembers from now on."""
+def _tune(model_dir: Path, manifest: Path, lm: Path) -> None:
+    """Choose the best beam on dev, which the model remembers from now on."""
     dev = DevSet(load(model_dir, device="cpu", decoder=decode_greedy), read_manifest(manifest))
-    language_model = load_language_model(lm)
-    tuning = tune(dev, language_model)
-    store(tuning, model_dir, manifest, lm)
-    assert tuning.beam.settings is not None
-    return BeamDecoder(tuning.beam.settings, language_model)
+    store(tune(dev, load_language_model(lm)), model_dir, manifest, lm)
 
 
-def table(trials: Sequence[Trial], title: str = "seed") -> str:
+def table(trials: Sequence[Trial], scores: Sequence[Score], title: str = "seed") -> str:
     """Markdown: a row a trial, then their mean; WER in percent with its 95 % interval and the counts."""
-    names = list(trials[0].tests)
     lines = [
-        f"| {title} | dev WER | {' | '.join(names)} | epoch | minutes |",
-        "|---|---|" + "---|" * (len(names) + 2),
+        f"| {title} | dev WER | {' | '.join(test.title for test in trials[0].tests)} | epoch | minutes |",
+        "|---|---|" + "---|" * (len(trials[0].tests) + 2),
     ]
     for trial in trials:
-        cells = [_cell(evaluation.words, evaluation.interval) for evaluation in trial.tests.values()]
+        cells = [_cell(test.evaluation.words, test.evaluation.interval) for test in trial.tests]
         training = trial.training
         lines.append(
             f"| {trial.label} | {100 * training.dev_wer:.2f} | {' | '.join(cells)} "
             f"| {training.best_epoch} | {training.minutes:.1f} |"
         )
     if len(trials) > 1:
-        means = [f"**{100 * mean_rate(trials, name):.2f}** {_pooled(trials, name)}" for name in names]
-        dev = sum(trial.training.dev_wer for trial in trials) / len(trials)
-        minutes = sum(trial.training.minutes for trial in trials) / len(trials)
+        means = [f"**{100 * one.wer:.2f}** [{100 * one.low:.2f}, {100 * one.high:.2f}]" for one in scores]
+        dev = mean(trial.training.dev_wer for trial in trials)
+        minutes = mean(trial.training.minutes for trial in trials)
         lines.append(f"| mean | {100 * dev:.2f} | {' | '.join(means)} | | {minutes:.1f} |")
     return "\n".join(lines)
 
 
-def mean_rate(trials: Sequence[Trial], name: str) -> float:
-    """The mean WER of the trials on one test set."""
-    return sum(trial.tests[name].words.rate for trial in trials) / len(trials)
+def summarise(trials: Sequence[Trial]) -> tuple[Score, ...]:
+    """The mean of the trials for each test set and decoder."""
+    columns = zip(*(trial.tests for trial in trials), strict=True)
+    return tuple(
+        mean_score(
+            column[0].name,
+            str(column[0].manifest),
+            column[0].decoder,
+            [tested.evaluation for tested in column],
+        )
+        for column in columns
+    )
 
 
-def missed(trials: Sequence[Trial], stated: Mapping[str, float]) -> list[str]:
-    """A sentence for each stated WER that the mean of the trials exceeds."""
-    return [
-        f"{name}: {100 * mean_rate(trials, name):.2f} % WER, but {100 * bar:.2f} % is stated"
-        for name, bar in stated.items()
-        if mean_rate(trials, name) > bar
-    ]
+def conclude(script: str, run_dir: Path, trials: Sequence[Trial], title: str = "seed") -> int:
+    """Print the table and where it was made, and write it to ``run_dir``/results.json.
 
-
-def conclude(trials: Sequence[Trial], stated: Mapping[str, float], title: str = "seed") -> int:
-    """Print the table and where it was made; the exit code is 1 when a stated result is missed."""
-    print(table(trials, title))
-    print(f"\n{provenance()}")
-    misses = missed(trials, stated)
+    The exit code is 1 when a result of the same title that is stated in ``results.json`` beside the script is missed.
+    """
+    scores = summarise(trials)
+    print(f"{table(trials, scores, title)}\n\n{provenance()}")
+    recipe = Path(script).parent
+    models = tuple(str(trial.training.model_dir) for trial in trials)
+    result = Result(
+        title,
+        models,
+        sum(weight.numel() for weight in checkpoint.load(models[0]).acoustic.parameters()),
+        mean(trial.training.minutes for trial in trials),
+        shlex.join(["python", f"recipes/{recipe.name}/{Path(script).name}", *sys.argv[1:]]),
+        provenance(),
+        scores,
+    )
+    results.write(run_dir / results.FILE, [result])
+    stated = [one for one in results.read(recipe / results.FILE) if one.title == title]
+    misses = results.worse(scores, stated[0].scores) if stated else []
     for sentence in misses:
         print(sentence, file=sys.stderr)
     return 1 if misses else 0
@@ -129,10 +160,3 @@ def provenance() -> str:
 def _cell(words: Counts, interval: Interval) -> str:
     bounds = f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
     return f"{100 * words.rate:.2f} {bounds} {words.errors}/{words.num_reference}"
-
-
-def _pooled(trials: Sequence[Trial], name: str) -> str:
-    """The interval over all trials' utterances: each counts once a trial."""
-    counts = [scored.words for trial in trials for scored in trial.tests[name].utterances]
-    interval = scoring.interval(counts)
-    return f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}]"

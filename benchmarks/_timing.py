@@ -31,13 +31,16 @@ class Claim(NamedTuple):
     ratio: float
 
 
-def arguments(description: str, rounds: int) -> argparse.Namespace:
-    """``--rounds`` and ``--check``, the options of every benchmark."""
+def arguments(
+    description: str, rounds: int, add: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+) -> argparse.Namespace:
+    """``--rounds`` and ``--check``, the options of every benchmark, and those that it adds."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--rounds", type=int, default=rounds, help="measurements of each system (%(default)s)"
     )
     parser.add_argument("--check", action="store_true", help="exit with 1 when a stated ratio is missed")
+    add(parser)
     return parser.parse_args()
 
 

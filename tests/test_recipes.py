@@ -33,7 +33,7 @@ def test_an4_is_scored_greedily_and_with_its_trigram(corpora: Path, tmp_path: Pa
     tiny = ["trainer.max_epochs=1", "model.num_layers=1", "model.hidden_size=16", "model.num_channels=16"]
     done = run("an4/run.py", "--corpus-dir", corpora / "an4", *folders, *tiny)
     assert done.returncode == 0, done.stderr
-    assert "| test | test, beam + n-gram |" in done.stdout
+    assert "| test | test, tuned |" in done.stdout
     assert (tmp_path / "data" / "train.arpa.gz").is_file()
     recordings = ["--recordings", corpora / "an4" / "wav_sample", "--data", tmp_path / "data"]
     done = run("an4/audio.py", *recordings, "--model", tmp_path / "runs" / "seed1")

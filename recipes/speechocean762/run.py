@@ -11,9 +11,6 @@ from prepare import prepare
 from asr.experiment import conclude
 from asr.recipe import attempt, build_ngram, lm_options, lm_texts, run_options, run_seeds
 
-STATED: dict[str, float] = {}
-"""The WER that the README states."""
-
 
 def main() -> int:
     """Train once for each seed, the best epoch and the beam's weights chosen on dev, and score the test."""
@@ -28,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     lm = build_ngram(lm_texts(options), options.output_dir / "lm.arpa.gz")
     data = {name: sets[name] for name in ("train", "dev", "test")}
     tests = {name: path for name, path in sets.items() if name.startswith("test")}
-    return conclude(run_seeds("speechocean762", options, data, tests, lm), STATED)
+    return conclude(__file__, options.run_dir, run_seeds("speechocean762", options, data, tests, lm))
 
 
 if __name__ == "__main__":
