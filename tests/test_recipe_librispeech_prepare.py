@@ -92,7 +92,7 @@ def test_what_is_missing_is_named(part, official, tmp_path):
     with pytest.raises(ManifestError, match=r"174-1\.trans\.txt: the recording of 174-1-0001 is missing"):
         recipe.prepare(part, tmp_path)
     (official / "test-clean").rename(official / "test-noisy")
-    with pytest.raises(ManifestError, match="no utterance falls into test; get the rest"):
+    with pytest.raises(ManifestError, match=r"test\.jsonl: no utterance falls into it; get the rest"):
         recipe.prepare(official, tmp_path)
 
 

@@ -1,5 +1,6 @@
 """LibriSpeech, or a part of it: prepare, train, build a trigram of the texts there are, score greedily and with it.
 
+python recipes/librispeech/run.py --subsets train-clean-100 dev-clean test-clean
 python recipes/librispeech/run.py --corpus-dir LibriSpeech --ljspeech LJSpeech-1.1/metadata.csv
 """
 
@@ -8,10 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from prepare import prepare
+from prepare import ARCHIVES, add_subsets, prepare
 
 from asr.experiment import conclude
-from asr.recipe import attempt, build_ngram, read_lines, run_options, run_seeds
+from asr.recipe import attempt, build_ngram, find_corpus, read_lines, run_options, run_seeds
 
 STATED: dict[str, float] = {}
 """The WER that the README states."""
@@ -19,7 +20,9 @@ STATED: dict[str, float] = {}
 
 def main() -> int:
     """Train once for each seed, the best epoch and the beam's weights chosen on dev, and score the test."""
-    parser = run_options(__doc__, "librispeech", "the folder of dev-clean and the like")
+    archives = list(ARCHIVES.values())
+    parser = run_options(__doc__, "librispeech", "the folder of dev-clean and the like", archives)
+    add_subsets(parser)
     parser.add_argument(
         "--ljspeech", type=Path, metavar="METADATA", help="metadata.csv, whose texts the LM gets"
     )
@@ -30,7 +33,7 @@ def main() -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Prepare, train, tune, print the table."""
-    sets = prepare(options.corpus_dir, options.output_dir)
+    sets = prepare(find_corpus(options), options.output_dir)
     lines = [
         line for path in (options.output_dir / "train.txt", *options.lm_text) for line in read_lines(path)
     ]
