@@ -9,6 +9,7 @@ import hashlib
 import lzma
 import os
 import shutil
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -67,6 +68,7 @@ def _fetch(archive: Archive, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
+            print(f"downloading {archive.url} to {folder}", file=sys.stderr)
             partial = folder / f"{archive.file_name}.partial"
             _download(archive.url, partial)
             _check(archive, partial)
@@ -126,7 +128,8 @@ def _connect(url: str, have: int) -> HTTPResponse | None:
     except (OSError, HTTPException) as error:
         if isinstance(error, HTTPError) and error.code == _NOTHING_THERE:
             return None
-        raise _Broken(getattr(error, "reason", error)) from None
+        reason = getattr(error, "reason", error)
+        raise _Broken(getattr(reason, "strerror", None) or reason) from None
     return response
 
 
@@ -139,14 +142,16 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
 
 
 def _bar(title: str, start: int, total: int | None) -> rich.progress.Progress:
+    console = Console(stderr=True)
     bar = rich.progress.Progress(
         rich.progress.TextColumn("{task.description}"),
         rich.progress.BarColumn(),
         rich.progress.DownloadColumn(),
         rich.progress.TransferSpeedColumn(),
         rich.progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     bar.add_task(title, completed=start, total=total)
     return bar
@@ -199,6 +204,7 @@ def _unzip(file: BinaryIO, folder: Path) -> None:
 
 def _reading(path: Path, what: str) -> AbstractContextManager[BinaryIO]:
     """The file, opened to be read with a bar."""
+    console, title = Console(stderr=True), f"{what} {path.name}"
     return rich.progress.open(
-        path, "rb", description=f"{what} {path.name}", console=Console(stderr=True), transient=True
+        path, "rb", description=title, console=console, transient=True, disable=not console.is_terminal
     )

@@ -87,7 +87,8 @@ def gather(items: Iterable[Item], folders: Sequence[Path]) -> list[Utterance]:
 
     What cannot be used is left out, and stderr says how many entries that are, and why the first is.
     """
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("opening recordings", total=None)
         built = collect(
             Corpus(items, folders),

@@ -2,12 +2,8 @@
 
 import hashlib
 import io
-import re
 import tarfile
-import threading
 import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -17,58 +13,6 @@ from asr.download import Archive, fetch
 from asr.errors import DownloadError
 
 CONTENT = np.random.default_rng(1).bytes(300_000)
-
-
-class Home(ThreadingHTTPServer):
-    """Files by their path; what it does wrong is set from outside."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.breaks_after: int | None = None
-        self.knows_ranges = True
-        self.states_length = True
-        self.asked: list[str | None] = []
-
-    def archive(self, name: str, content: bytes, checksum: str = "right") -> Archive:
-        self.files[f"/{name}"] = content
-        if checksum == "right":
-            checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        return Archive(name.partition(".")[0], f"http://127.0.0.1:{self.server_port}/{name}", checksum)
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Home
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.asked.append(asked)
-        content = self.server.files.get(self.path)
-        if content is None:
-            return self.send_error(404)
-        start = int(re.search(r"\d+", asked)[0]) if asked and self.server.knows_ranges else 0
-        if start >= len(content):
-            return self.send_error(416)
-        self.send_response(206 if start else 200)
-        if self.server.states_length:
-            self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        body = content[start:]
-        # Fewer bytes than promised, and the connection is closed.
-        self.wfile.write(body if self.server.breaks_after is None else body[: self.server.breaks_after])
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def home() -> Iterator[Home]:
-    with Home() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def tar(name: str = "inside/data.bin", mode: str = "w:gz") -> bytes:
@@ -106,6 +50,15 @@ def test_an_archive_becomes_a_folder_and_nothing_else(home, tmp_path, name, cont
     fetch([home.archive(name, content)], folder)
     assert (folder / "corpus" / "inside" / "data.bin").read_bytes() == CONTENT
     assert left(folder) == ["corpus"]
+
+
+def test_a_person_sees_how_long_it_takes(home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    fetch([home.archive("corpus.tar.gz", tar())], tmp_path)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    for part in ("downloading http", "/s", "0:00:00", "checking corpus.tar.gz.partial", "unpacking corpus"):
+        assert part in printed.err
 
 
 def test_a_finished_one_is_not_fetched_again(home, tmp_path):
