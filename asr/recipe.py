@@ -4,6 +4,7 @@ Options, the corpus fetched or found, utterances, manifests, the loop over seeds
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -74,7 +75,9 @@ def locate(corpus_dir: Path, *needed: str, home: str) -> Path:
     Raises:
         ManifestError: there is none.
     """
-    for folder in (corpus_dir, *sorted(corpus_dir.glob("*/")), *sorted(corpus_dir.glob("*/*/"))):
+    levels = ([corpus_dir], corpus_dir.glob("*/"), corpus_dir.glob("*/*/"))
+    # Lazily: the deepest level of a large corpus takes seconds to list.
+    for folder in itertools.chain.from_iterable(map(sorted, levels)):
         if all((folder / name).exists() for name in needed):
             return folder
     raise ManifestError(
