@@ -7,7 +7,8 @@
     ├── ConfigError          a setting that is unknown or out of range
     ├── CheckpointError      a model directory that is incomplete or of another format
     ├── DecoderError         scores that cannot be decoded
-    └── LanguageModelError   a language model that cannot be read
+    ├── LanguageModelError   a language model that cannot be read
+    └── DownloadError        a corpus that cannot be fetched from its home
 
 Every message is one sentence that names the file, the reason and the remedy, fit to be printed as it is.
 """
@@ -43,3 +44,7 @@ class DecoderError(AsrError):
 
 class LanguageModelError(AsrError):
     """A language model cannot be read or does not fit."""
+
+
+class DownloadError(AsrError):
+    """A corpus cannot be fetched from its home, or is not what its home publishes."""

@@ -1,25 +1,32 @@
-"""What the recipes' prepare.py and run.py share: options, the loop over seeds, n-grams, the last words of a failure."""
+"""What the recipes' prepare.py and run.py share.
+
+Options, the corpus fetched or found, utterances, manifests, the loop over seeds, n-grams, the last words of a failure.
+"""
 
 import argparse
+import itertools
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.progress import Progress
+
+from asr.corpus.build import Corpus, collect
+from asr.corpus.items import Item
+from asr.download import Archive, fetch
 from asr.errors import AsrError, ManifestError
 from asr.lm import arpa, kneser_ney
-from asr.manifest import read_manifest
+from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.text import normalize
 
 if TYPE_CHECKING:
     from asr.experiment import Trial
 
 
-def prepare_options(description: str, name: str, corpus: str) -> argparse.ArgumentParser:
-    """``--corpus-dir``, which is ``corpus``, and ``--output-dir``."""
-    parser = data_options(description, name)
-    parser.add_argument("--corpus-dir", type=Path, required=True, help=corpus)
-    return parser
+Prepare = Callable[[Path, Path], dict[str, Path]]
+"""From a corpus's folder and the folder to write to, to the manifest of each set."""
 
 
 def data_options(description: str, name: str) -> argparse.ArgumentParser:
@@ -31,9 +38,24 @@ def data_options(description: str, name: str) -> argparse.ArgumentParser:
     return parser
 
 
-def run_options(description: str, name: str, corpus: str) -> argparse.ArgumentParser:
+def prepare_options(
+    description: str, name: str, corpus: str, archives: Sequence[Archive] = ()
+) -> argparse.ArgumentParser:
+    """``--corpus-dir``, which is ``corpus``, and ``--output-dir``; with archives, the first may be left out."""
+    parser = data_options(description, name)
+    otherwise = "; without it, the corpus is downloaded" if archives else ""
+    parser.add_argument("--corpus-dir", type=Path, required=not archives, help=corpus + otherwise)
+    if archives:
+        parser.add_argument("--download-dir", type=Path, help="default: download/ in --output-dir")
+    parser.set_defaults(archives=archives)
+    return parser
+
+
+def run_options(
+    description: str, name: str, corpus: str, archives: Sequence[Archive] = ()
+) -> argparse.ArgumentParser:
     """What prepare.py takes, and ``training_options``; to be parsed with ``parse_intermixed_args``."""
-    return training_options(prepare_options(description, name, corpus), name)
+    return training_options(prepare_options(description, name, corpus, archives), name)
 
 
 def training_options(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
@@ -68,6 +90,71 @@ def lm_texts(options: argparse.Namespace) -> list[str]:
     return lines
 
 
+def find_corpus(options: argparse.Namespace) -> Path:
+    """The folder that was given, or the one that ``options.archives`` are then downloaded to.
+
+    Raises:
+        DownloadError: as ``fetch``.
+    """
+    if options.corpus_dir is not None:
+        return Path(options.corpus_dir)
+    folder = Path(options.download_dir or options.output_dir / "download")
+    fetch(options.archives, folder)
+    return folder
+
+
+def locate(corpus_dir: Path, *needed: str, home: str) -> Path:
+    """The folder that holds all that is needed: the one given, or one at most two levels inside.
+
+    Raises:
+        ManifestError: there is none.
+    """
+    levels = ([corpus_dir], corpus_dir.glob("*/"), corpus_dir.glob("*/*/"))
+    # Lazily: the deepest level of a large corpus takes seconds to list.
+    for folder in itertools.chain.from_iterable(map(sorted, levels)):
+        if all((folder / name).exists() for name in needed):
+            return folder
+    raise ManifestError(
+        f"{corpus_dir}: no {' and '.join(needed)} in it; get the corpus from {home} and unpack it."
+    )
+
+
+def gather(items: Iterable[Item], folders: Sequence[Path]) -> list[Utterance]:
+    """The utterances that a corpus states, with their durations, sorted by recording and time.
+
+    What cannot be used is left out, and stderr says how many entries that are, and why the first is.
+    """
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("opening recordings", total=None)
+        built = collect(
+            Corpus(items, folders),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if built.problems:
+        print(f"{len(built.problems)} entries are left out; the first: {built.problems[0]}", file=sys.stderr)
+    return built.utterances
+
+
+def write_sets(
+    output_dir: Path, sets: Mapping[str, Sequence[Utterance]], texts: Iterable[str] = ()
+) -> dict[str, Path]:
+    """Write ``<set>.jsonl`` for each set, and for those in ``texts`` also ``<set>.txt``, a transcript a line.
+
+    Raises:
+        ManifestError: a set has no utterance, or cannot be written there.
+    """
+    paths = {name: Path(output_dir) / f"{name}.jsonl" for name in sets}
+    for name, utterances in sets.items():
+        if not utterances:
+            raise ManifestError(f"{paths[name]}: no utterance falls into it; get the rest of the corpus.")
+        write_manifest(paths[name], utterances)
+    for name in texts:
+        lines = "".join(f"{utterance.text}\n" for utterance in sets[name])
+        paths[name].with_suffix(".txt").write_text(lines, encoding="utf-8")
+    return paths
+
+
 def attempt(name: str, work: Callable[[], int]) -> int:
     """The exit code of some work; what goes wrong is one sentence and exit code 1."""
     try:
@@ -75,6 +162,9 @@ def attempt(name: str, work: Callable[[], int]) -> int:
     except AsrError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; the same command goes on where it was stopped.", file=sys.stderr)
+        return 130
 
 
 def print_sets(paths: Mapping[str, Path]) -> int:
@@ -84,6 +174,25 @@ def print_sets(paths: Mapping[str, Path]) -> int:
         minutes = sum(utterance.duration for utterance in utterances) / 60
         print(f"{name:14} {len(utterances):5} utterances {minutes:6.1f} min  {path}")
     return 0
+
+
+def prepare_only(options: argparse.Namespace, name: str, prepare: Prepare) -> int:
+    """What a prepare.py does: find the corpus, prepare it, print its sets; the exit code."""
+    return attempt(name, lambda: print_sets(prepare(find_corpus(options), options.output_dir)))
+
+
+def run_plainly(script: str, options: argparse.Namespace, prepare: Prepare) -> int:
+    """What a run.py does that has nothing of its own: prepare, train on train, score test, print; the exit code."""
+
+    name = Path(script).parent.name
+
+    def work() -> int:
+        from asr.experiment import conclude
+
+        sets = prepare(find_corpus(options), options.output_dir)
+        return conclude(script, options.run_dir, run_seeds(name, options, sets, {"test": sets["test"]}))
+
+    return attempt(name, work)
 
 
 def run_seeds(

@@ -1,11 +1,14 @@
 """Synthesised audio for every test: nothing is downloaded, nothing is random between runs."""
 
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from home_server import Home
 
 
 def tones(
@@ -39,3 +42,14 @@ def corpora() -> Path:
     if not folder:
         pytest.skip("ASR_CORPORA names no folder of real corpora (make test CORPORA=...)")
     return Path(folder)
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """A server that corpora are downloaded from."""
+    with Home() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

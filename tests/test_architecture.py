@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 
 FLOORS = {
     **dict.fromkeys(("cli", "__main__"), 7),
-    **dict.fromkeys(("config", "experiment", "recipe", "sweep"), 6),
+    **dict.fromkeys(("config", "experiment", "recipe", "sweep", "download"), 6),
     **dict.fromkeys(("training", "tuning"), 5),
     **dict.fromkeys(("evaluation", "report", "results", "dev_set"), 4),
     **dict.fromkeys(("recognizer",), 3),
@@ -35,6 +35,7 @@ SIBLINGS = {
     ("__main__", "cli"),
     ("experiment", "config"),
     ("recipe", "experiment"),
+    ("recipe", "download"),
     ("sweep", "config"),
     ("report", "evaluation"),
     ("results", "evaluation"),

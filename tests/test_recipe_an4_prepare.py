@@ -77,7 +77,7 @@ def test_same_bytes_every_time(corpus, tmp_path):
 
 
 def test_what_is_missing_or_does_not_fit_is_named(corpus, tmp_path):
-    with pytest.raises(ManifestError, match=r"missing: no etc/ and feat/ in it; get AN4 from"):
+    with pytest.raises(ManifestError, match=r"missing: no etc/ and feat/ in it; get the corpus from"):
         recipe.prepare(tmp_path / "missing", tmp_path)
     etc = corpus / "an4" / "etc"
     (corpus / "an4" / "feat" / "an4_clstk" / "fash" / "an251-fash-b.mfc").unlink()

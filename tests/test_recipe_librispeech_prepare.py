@@ -1,5 +1,7 @@
 import importlib.util
+import io
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -92,7 +94,7 @@ def test_what_is_missing_is_named(part, official, tmp_path):
     with pytest.raises(ManifestError, match=r"174-1\.trans\.txt: the recording of 174-1-0001 is missing"):
         recipe.prepare(part, tmp_path)
     (official / "test-clean").rename(official / "test-noisy")
-    with pytest.raises(ManifestError, match="no utterance falls into test; get the rest"):
+    with pytest.raises(ManifestError, match=r"test\.jsonl: no utterance falls into it; get the rest"):
         recipe.prepare(official, tmp_path)
 
 
@@ -104,6 +106,28 @@ def test_command_prints_sets_and_one_sentence_on_failure(part, tmp_path, monkeyp
     monkeypatch.setattr(sys, "argv", [*command, str(tmp_path / "missing")])
     assert recipe.main() == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_only_the_subsets_asked_for_are_downloaded(official, home, tmp_path, monkeypatch, capsys):
+    for subset in recipe.ARCHIVES:
+        if (official / subset).is_dir():
+            packed = io.BytesIO()
+            with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+                archive.add(official / subset, f"LibriSpeech/{subset}")
+            monkeypatch.setitem(recipe.ARCHIVES, subset, home.archive(f"{subset}.tar.gz", packed.getvalue()))
+    command = ["prepare.py", "--output-dir", str(tmp_path / "data"), "--subsets"]
+    monkeypatch.setattr(sys, "argv", [*command, "train-clean-100", "dev-clean", "test-clean"])
+    assert recipe.main() == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["train", "4"],
+        ["dev", "4"],
+        ["test", "4"],
+    ]
+    assert len(home.asked) == 3
+    monkeypatch.setattr(sys, "argv", [*command, "train-clean-1000"])
+    with pytest.raises(SystemExit):
+        recipe.main()
+    assert "'train-clean-1000' is not one of dev-clean, " in capsys.readouterr().err
 
 
 def test_real_corpus_counts(corpora, tmp_path):

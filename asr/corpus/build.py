@@ -55,7 +55,15 @@ def build(
         return Built(read_shards(source), [])
     source = Path(source)
     name_speaker = _speaker_rule(speaker_from, source if source.is_dir() else source.parent)
-    corpus = recognize(source)
+    return collect(recognize(source), name_speaker, progress)
+
+
+def collect(
+    corpus: Corpus,
+    name_speaker: Callable[[Path], str | None] = lambda path: None,
+    progress: Progress = no_progress,
+) -> Built:
+    """Every utterance of a layout that is known, as ``build`` gives them."""
     finder = RecordingFinder(corpus.folders)
     items = list(corpus.items)
     paths = [finder.find(item.recording) if item.recording else None for item in items]

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from asr.errors import ManifestError
-from asr.manifest import Utterance, write_manifest
-from asr.recipe import attempt, prepare_options, print_sets
+from asr.manifest import Utterance
+from asr.recipe import locate, prepare_only, prepare_options, write_sets
 
 DEV_SPEAKERS = ("fkdo", "ftmj", "mcen", "mjda", "mmkw", "mrjc2", "mtje")
 NUM_UTTERANCES = {"train": 948, "test": 130}
@@ -28,26 +28,12 @@ def prepare(corpus_dir: Path, output_dir: Path) -> dict[str, Path]:
     Raises:
         ManifestError: the folder is missing or incomplete, or a list and its transcripts disagree.
     """
-    root = _root(Path(corpus_dir))
+    root = locate(Path(corpus_dir), "etc/", "feat/", home=_HOME)
     train_all, test = (_read(root, name) for name in ("train", "test"))
     dev = [utterance for utterance in train_all if utterance.speaker in DEV_SPEAKERS]
     train = [utterance for utterance in train_all if utterance.speaker not in DEV_SPEAKERS]
     sets = {"train": train, "dev": dev, "test": test, "train-all": train_all}
-    paths = {name: Path(output_dir) / f"{name}.jsonl" for name in sets}
-    for name, members in sets.items():
-        write_manifest(paths[name], members)
-    for name in ("train", "train-all"):
-        text = Path(output_dir) / f"{name}.txt"
-        text.write_text("".join(f"{utterance.text}\n" for utterance in sets[name]), encoding="utf-8")
-    return paths
-
-
-def _root(corpus_dir: Path) -> Path:
-    """The folder that holds etc/ and feat/, be it the one given or its an4/."""
-    for folder in (corpus_dir, corpus_dir / "an4"):
-        if (folder / "etc").is_dir() and (folder / "feat").is_dir():
-            return folder
-    raise ManifestError(f"{corpus_dir}: no etc/ and feat/ in it; get AN4 from {_HOME} and unpack it.")
+    return write_sets(output_dir, sets, texts=("train", "train-all"))
 
 
 def _read(root: Path, name: str) -> list[Utterance]:
@@ -88,7 +74,7 @@ def _utterance(root: Path, file_id: str, line: str) -> Utterance:
 def main() -> int:
     """Print one line a set: utterances, minutes, manifest."""
     options = prepare_options("Manifests of CMU's AN4.", "an4", "the folder of etc/ and feat/").parse_args()
-    return attempt("an4", lambda: print_sets(prepare(options.corpus_dir, options.output_dir)))
+    return prepare_only(options, "an4", prepare)
 
 
 if __name__ == "__main__":

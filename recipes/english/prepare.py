@@ -20,8 +20,8 @@ from voices import synthesise
 from asr import audio
 from asr.corpus.items import RecordingFinder
 from asr.errors import ManifestError
-from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.recipe import attempt, data_options, print_sets, read_lines
+from asr.manifest import Utterance, read_manifest
+from asr.recipe import attempt, data_options, print_sets, read_lines, write_sets
 
 POOLED = ("librispeech", "speechocean762")
 NUM_READ = 3000
@@ -44,9 +44,8 @@ def prepare(options: argparse.Namespace) -> dict[str, Path]:
     voices = synthesise(_drawn(unrecorded, options.synthetic), output_dir) if options.synthetic else None
     train = [u for paths in corpora.values() for u in read_manifest(paths["train"])] + recorded
     dev = [u for paths in corpora.values() for u in read_manifest(paths["dev"])]
-    sets = {"train": output_dir / "train.jsonl", "dev": output_dir / "dev.jsonl"}
-    write_manifest(sets["train"], [*train, *(read_manifest(voices) if voices else [])])
-    write_manifest(sets["dev"], dev)
+    spoken = read_manifest(voices) if voices else []
+    sets = write_sets(output_dir, {"train": train + spoken, "dev": dev})
     texts = [*(utterance.text for utterance in train), *unrecorded]
     (output_dir / "train.txt").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
     for name, paths in corpora.items():

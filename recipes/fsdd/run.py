@@ -1,5 +1,6 @@
 """Spoken digits: prepare, train, score. Fails if the README's result is missed.
 
+python recipes/fsdd/run.py
 python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset
 python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset --leave-one-out
 python recipes/fsdd/run.py --corpus-dir free-spoken-digit-dataset --voices --seeds 1 2 3 --elsewhere DIR
@@ -11,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from prepare import DIGITS, find_recordings, prepare
+from prepare import ARCHIVES, DIGITS, find_recordings, prepare
 
 from asr.corpus.build import build
 from asr.experiment import Trial, conclude
 from asr.manifest import write_manifest
-from asr.recipe import attempt, run_options, run_seeds
+from asr.recipe import attempt, find_corpus, run_options, run_seeds
 from asr.text import normalize
 
 
@@ -28,13 +29,14 @@ def main() -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Prepare, train, print the table."""
+    options.corpus_dir = find_corpus(options)
     if options.leave_one_out:
         return conclude(__file__, options.run_dir, list(_held_out(options)), "held out")
     return conclude(__file__, options.run_dir, _official(options))
 
 
 def _parse() -> argparse.Namespace:
-    parser = run_options(__doc__, "fsdd", "the dataset's folder")
+    parser = run_options(__doc__, "fsdd", "the dataset's folder", ARCHIVES)
     parser.add_argument("--voices", action="store_true", help="synthetic voices as further speakers")
     parser.add_argument(
         "--leave-one-out", action="store_true", help="test on each speaker in turn, untrained"

@@ -1,5 +1,6 @@
 """Manifests of speechocean762 (OpenSLR 101): English read by 250 Mandarin speakers, half of them children.
 
+    python recipes/speechocean762/prepare.py
     python recipes/speechocean762/prepare.py --corpus-dir speechocean762 --output-dir data/speechocean762
 
 The official halves of 125 speakers train and test; choices are made on fourteen named speakers of the training half.
@@ -12,14 +13,18 @@ from pathlib import Path
 from asr import audio
 from asr.corpus.items import RecordingFinder
 from asr.corpus.toolkits import read_kaldi
+from asr.download import Archive
 from asr.errors import ManifestError
-from asr.manifest import Utterance, write_manifest
-from asr.recipe import attempt, prepare_options, print_sets
+from asr.manifest import Utterance
+from asr.recipe import locate, prepare_only, prepare_options, write_sets
 
 DEV_CHILDREN = ("0048", "0070", "1197", "3046", "3423", "6010", "8585")
 DEV_ADULTS = ("0594", "0960", "1309", "2061", "2380", "9611", "9624")
 OLDEST_CHILD = 15
 """Years; nobody in the corpus is sixteen to eighteen."""
+
+CORPUS = "the folder of train/, test/ and WAVE/"
+ARCHIVES = (Archive("speechocean762", "https://www.openslr.org/resources/101/speechocean762.tar.gz"),)
 
 _HOME = "https://www.openslr.org/101"
 
@@ -32,7 +37,8 @@ def prepare(corpus_dir: Path, output_dir: Path) -> dict[str, Path]:
     Raises:
         ManifestError: the folder is missing or incomplete.
     """
-    half, test = (list(_utterances(Path(corpus_dir), name)) for name in ("train", "test"))
+    root = locate(Path(corpus_dir), "train", "test", home=_HOME)
+    half, test = (list(_utterances(root, name)) for name in ("train", "test"))
     held_out = DEV_CHILDREN + DEV_ADULTS
     sets = {
         "train": [utterance for utterance in half if utterance.speaker not in held_out],
@@ -41,19 +47,12 @@ def prepare(corpus_dir: Path, output_dir: Path) -> dict[str, Path]:
         "test-children": [utterance for utterance in test if utterance.extra["age"] <= OLDEST_CHILD],
         "test-adults": [utterance for utterance in test if utterance.extra["age"] > OLDEST_CHILD],
     }
-    paths = {name: Path(output_dir) / f"{name}.jsonl" for name in sets}
-    for name, members in sets.items():
-        write_manifest(paths[name], members)
-    texts = "".join(f"{utterance.text}\n" for utterance in sets["train"])
-    (Path(output_dir) / "train.txt").write_text(texts, encoding="utf-8")
-    return paths
+    return write_sets(output_dir, sets, texts=("train",))
 
 
 def _utterances(corpus_dir: Path, half: str) -> Iterator[Utterance]:
     """The lines of a Kaldi directory; recordings may have any extension, whatever wav.scp says."""
     folder = corpus_dir / half
-    if not folder.is_dir():
-        raise ManifestError(f"{folder}: no such folder; get speechocean762 from {_HOME} and unpack it.")
     ages, genders = (_table(folder / name) for name in ("spk2age", "spk2gender"))
     finder = RecordingFinder([corpus_dir])
     for item in read_kaldi(folder):
@@ -74,10 +73,8 @@ def _table(path: Path) -> dict[str, str]:
 
 def main() -> int:
     """Print one line a set: utterances, minutes, manifest."""
-    options = prepare_options(
-        "Manifests of speechocean762.", "speechocean762", "the folder of train/, test/ and WAVE/"
-    ).parse_args()
-    return attempt("speechocean762", lambda: print_sets(prepare(options.corpus_dir, options.output_dir)))
+    parser = prepare_options("Manifests of speechocean762.", "speechocean762", CORPUS, ARCHIVES)
+    return prepare_only(parser.parse_args(), "speechocean762", prepare)
 
 
 if __name__ == "__main__":

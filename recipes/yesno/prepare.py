@@ -1,5 +1,6 @@
 """Manifests of OpenSLR 1: "yes" (ken) and "no" (lo) in Hebrew, eight words a file, one speaker, 60 files.
 
+    python recipes/yesno/prepare.py --output-dir data/yesno
     python recipes/yesno/prepare.py --corpus-dir waves_yesno --output-dir data/yesno
 
 Split as lhotse and icefall do, so that results compare: of the sorted names, even positions train, odd ones
@@ -11,13 +12,21 @@ import sys
 from pathlib import Path
 
 from asr import audio
+from asr.download import Archive
 from asr.errors import ManifestError
-from asr.manifest import Utterance, write_manifest
-from asr.recipe import attempt, prepare_options, print_sets
+from asr.manifest import Utterance
+from asr.recipe import prepare_only, prepare_options, write_sets
 
 WORDS = {"0": "lo", "1": "ken"}
 SPEAKER = "yesno"
 NUM_FILES = 60
+ARCHIVES = (
+    Archive(
+        "waves_yesno",
+        "https://www.openslr.org/resources/1/waves_yesno.tar.gz",
+        "sha256:c3f49e0cca421f96b75b41640749167b52118f232498667ca7a5f9416aef8e73",
+    ),
+)
 DEV_EVERY = 5
 
 _NAME = re.compile(r"[01](_[01]){7}")
@@ -34,11 +43,7 @@ def prepare(corpus_dir: Path, output_dir: Path) -> dict[str, Path]:
     train_all, test = utterances[::2], utterances[1::2]
     dev = train_all[DEV_EVERY - 1 :: DEV_EVERY]
     train = [utterance for utterance in train_all if utterance not in dev]
-    sets = {"train": train, "dev": dev, "test": test, "train-all": train_all}
-    paths = {name: Path(output_dir) / f"{name}.jsonl" for name in sets}
-    for name, members in sets.items():
-        write_manifest(paths[name], members)
-    return paths
+    return write_sets(output_dir, {"train": train, "dev": dev, "test": test, "train-all": train_all})
 
 
 def find_recordings(corpus_dir: Path) -> list[Path]:
@@ -68,9 +73,9 @@ def _utterance(path: Path) -> Utterance:
 def main() -> int:
     """Print one line a set: utterances, minutes, manifest."""
     options = prepare_options(
-        "Manifests of the Hebrew yes/no corpus, OpenSLR 1.", "yesno", "the folder of the recordings"
+        "Manifests of the Hebrew yes/no corpus, OpenSLR 1.", "yesno", "the folder of the recordings", ARCHIVES
     ).parse_args()
-    return attempt("yesno", lambda: print_sets(prepare(options.corpus_dir, options.output_dir)))
+    return prepare_only(options, "yesno", prepare)
 
 
 if __name__ == "__main__":
