@@ -11,7 +11,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from _timing import Claim, Row, arguments, interleave, report
@@ -22,6 +21,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from asr.models import ModelSettings
 from asr.models.network import RecurrentCTC
 from asr.models.subsampling import Subsampling
+from asr.training.provenance import has_bf16
 
 BATCH, FEATURES, SYMBOLS, LABELS_A_FRAME = 16, 39, 29, 0.3
 SETTINGS = ModelSettings(num_layers=3, hidden_size=256, subsampling=4, dropout=0.0)
@@ -69,12 +69,6 @@ def training_step(network: nn.Module, num_frames: int, bf16: bool) -> Callable[[
         optimizer.step()
 
     return step
-
-
-def has_bf16() -> bool:
-    """Whether the processor multiplies bf16 itself; elsewhere it is emulated, and slow."""
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "avx512_bf16" in flags.read_text()
 
 
 def main() -> None:
