@@ -86,7 +86,8 @@ def _all(source: Path, speaker_from: str, folder: Path) -> list[Utterance]:
     asked = f"{source.resolve()}\n{speaker_from}\n"
     if origin.is_file() and origin.read_text(encoding="utf-8") == asked and _is_newer(manifest, source):
         return read_manifest(manifest)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("opening recordings", total=None)
         built = build(
             source,
@@ -129,7 +130,7 @@ def _describe(utterances: list[Utterance], by: str) -> Iterator[str]:
     minutes = sum(one.duration for one in utterances) / 60
     speakers = len({one.speaker for one in utterances} - {None})
     known = f"{speakers} speakers" if speakers else "speakers not known"
-    yield f"{len(utterances)} utterances, {minutes:.1f} minutes, {known}; divided by {by}. {MEANING[by]}"
+    yield f"{len(utterances)} utterances, {minutes:.1f} minutes, {known}; divided by {by}"
     parents = {os.path.dirname(one.audio_filepath or "") for one in utterances}
     if not speakers and len(parents) > 1:
         yield (

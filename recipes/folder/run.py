@@ -8,6 +8,7 @@ the folder. The same command goes on where it was stopped.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ from asr.training.provenance import describe_set, has_bf16
 
 TOO_LITTLE_MINUTES = 2.0
 HOPELESS = 0.6
-"""A CER from which on a learning curve says nothing: the models have not begun to learn."""
+"""A CER from which on a model has no place on a learning curve: it has not begun to learn."""
 
 
 def main() -> int:
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     best = "test, beam + n-gram" if stored.uses_beam else "test"
     write_report(report, trial.tests[best], f"{name_of(options.folder)}, test set")
     print(results(trial, best))
-    print(f"\n{MEANING[sets.by]}")
+    print(f"\nDivided by {sets.by}. {MEANING[sets.by]}")
     parts = [] if options.no_curve else plan.curve
     smaller = [_smaller(options, base, plan, sets, share) for share in parts]
     print(curve([*smaller, (_hours(sets.paths["train"]), trial)]))
@@ -124,7 +125,7 @@ def _plan(options: argparse.Namespace, base: Sequence[str], sets: Sets) -> Plan:
 def describe(plan: Plan, settings: Settings, options: argparse.Namespace) -> str:
     """The plan as a block to be read."""
     model, trainer, augment = settings.model, settings.trainer, settings.augment
-    minutes = plan.minutes * trainer.max_epochs / plan.epochs
+    stretch = trainer.max_epochs / plan.epochs
     hours = _hours(Path(settings.data.train or ""))
     sound = "noise and microphones, " if augment.noise_probability else ""
     speed = "speed, " if augment.speed_max > augment.speed_min else ""
@@ -136,8 +137,8 @@ def describe(plan: Plan, settings: Settings, options: argparse.Namespace) -> str
         "training": f"{trainer.max_epochs} epochs, batches of {settings.data.batch_utterances}, "
         f"{trainer.precision} bits, augmentation: {speed}{sound}masks".replace("bf16 bits", "bf16"),
         "speed": f"{plan.speed:.0f} seconds of speech a second",
-        "minutes": f"{minutes:.0f} to train"
-        + (f", {plan.curve_minutes:.0f} for models of {parts} of it" if plan.curve else "")
+        "minutes": f"{stretch * plan.minutes:.0f} to train"
+        + (f", {stretch * plan.curve_minutes:.0f} for models of {parts} of it" if plan.curve else "")
         + f"; of {options.minutes:g} with reading, tuning and scoring",
         "change": "--minutes N, --no-curve, or a setting: model=bigru augment=spec trainer.max_epochs=40",
     }
@@ -150,7 +151,7 @@ def describe(plan: Plan, settings: Settings, options: argparse.Namespace) -> str
     if plan.epochs < FEWEST_EPOCHS:
         lines.append(
             f"Only {plan.epochs} epochs fit: the model will not be done learning; "
-            f"--minutes {plan.wanted_minutes:.0f} would hold {FEWEST_EPOCHS}."
+            f"--minutes {math.ceil(plan.wanted_minutes)} would hold {FEWEST_EPOCHS}."
         )
     return "\n".join(lines)
 
@@ -204,6 +205,7 @@ def _percent(rate: float, bounds: Interval) -> str:
 
 def curve(points: Sequence[tuple[float, Trial]]) -> str:
     """What parts of the recordings were worth, and what twice as many would be."""
+    points = sorted(points, key=lambda point: point[0])
     hours = [hours for hours, _ in points]
     counts = [[one.characters for one in trial.tests["test"].utterances] for _, trial in points]
     rates = [sum(row, Counts()).rate for row in counts]
@@ -212,18 +214,20 @@ def curve(points: Sequence[tuple[float, Trial]]) -> str:
         *(f"with {_amount(h)}: CER {100 * rate:.1f} %" for h, rate in zip(hours, rates, strict=True)),
     ]
     if len(points) > 1:
-        lines.append(_outlook(2 * hours[-1], rates[-1], hours, counts))
+        lines.append(_outlook(hours, rates, counts))
     return "\n".join(lines)
 
 
-def _outlook(doubled: float, now: float, hours: Sequence[float], counts: Sequence[Sequence[Counts]]) -> str:
-    if now > HOPELESS:
-        return "No model has begun to learn, so that the curve foretells nothing: more speech, or more --minutes."
-    found = forecast(hours, counts)
+def _outlook(hours: Sequence[float], rates: Sequence[float], counts: Sequence[Sequence[Counts]]) -> str:
+    learned = [place for place, rate in enumerate(rates) if rate < HOPELESS]
+    if len(learned) < 2:
+        return "What twice as many would bring cannot be said: the smaller models have not begun to learn."
+    found = forecast([hours[place] for place in learned], [counts[place] for place in learned])
     if not found.falls:
-        return "The curve does not fall beyond doubt: it cannot be said what more recordings would bring."
+        return "What twice as many would bring cannot be said: the curve does not fall beyond doubt."
+    expected = _percent(found.rate, found.interval)
     return (
-        f"with {_amount(doubled)}, twice as many recordings of this kind: about {_percent(found.rate, found.interval)} %. "
+        f"with {_amount(2 * hours[-1])}, twice as many recordings of this kind: about {expected} %. "
         "This carries a power law on, from greedy decoding; the brackets hold the chance of these test sentences "
         "only, and another training alone may move it by as much."
     )
