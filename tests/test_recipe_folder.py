@@ -152,6 +152,18 @@ def test_a_folder_without_anything_to_train_on_is_one_sentence(recipe, tmp_path,
         recipe.prepare(options(tmp_path / "two", tmp_path / "o"))
 
 
+def test_manifests_of_several_corpora_are_taken_as_one(recipe, tmp_path, capsys):
+    lines = ""
+    for name in ("one", "two"):
+        recipe.prepare(options(write_folder(tmp_path / name, 20), tmp_path / "out" / name))
+        lines += (tmp_path / "out" / name / "all.jsonl").read_text()
+    (tmp_path / "both.jsonl").write_text(lines)
+    capsys.readouterr()
+    sets = recipe.prepare(options(tmp_path / "both.jsonl", tmp_path / "out" / "both"))
+    assert capsys.readouterr().err.startswith("38 utterances")
+    assert sum(len(read_manifest(path)) for path in sets.paths.values()) == 38
+
+
 def test_what_a_user_should_know_of_the_folder_is_said(recipe, tmp_path, capsys):
     for name in ("ada", "bob"):
         write_folder(tmp_path / "talk" / name, 20)

@@ -45,7 +45,7 @@ def options_of(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="what `asr data build` takes")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="what `asr data build` takes, or makes")
     parser.add_argument("--output-dir", type=Path, help="default: data/folder/ and the folder's name")
     parser.add_argument(
         "--speaker-from",
@@ -82,6 +82,8 @@ def prepare(options: argparse.Namespace) -> Sets:
 
 
 def _all(source: Path, speaker_from: str, folder: Path) -> list[Utterance]:
+    if _is_manifest(source):
+        return read_manifest(source)
     manifest, origin = folder / "all.jsonl", folder / "origin.txt"
     asked = f"{source.resolve()}\n{speaker_from}\n"
     if origin.is_file() and origin.read_text(encoding="utf-8") == asked and _is_newer(manifest, source):
@@ -101,6 +103,14 @@ def _all(source: Path, speaker_from: str, folder: Path) -> list[Utterance]:
     write_manifest(manifest, built.utterances)
     origin.write_text(asked, encoding="utf-8")  # last: a manifest without it is made again
     return built.utterances
+
+
+def _is_manifest(source: Path) -> bool:
+    """Whether it is what `asr data build` makes; Lhotse's cuts have the same suffix."""
+    if source.suffix != ".jsonl" or not source.is_file():
+        return False
+    with open(source, "rb") as file:
+        return b'"audio_filepath"' in file.readline()
 
 
 def _is_newer(manifest: Path, source: Path) -> bool:

@@ -68,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
     print(f"\nDivided by {sets.by}. {MEANING[sets.by]}")
     parts = [] if options.no_curve else plan.curve
     smaller = [_smaller(options, base, plan, sets, share) for share in parts]
-    print(curve([*smaller, (_hours(sets.paths["train"]), trial)]))
+    if smaller:
+        print(curve([*smaller, (_hours(sets.paths["train"]), trial)]))
     print(f"\n{provenance()}")
     print(f"errors, worst first: {report}\nnext: asr transcribe new.wav -m {options.run_dir}")
     return 0
@@ -150,8 +151,8 @@ def describe(plan: Plan, settings: Settings, options: argparse.Namespace) -> str
         )
     if plan.epochs < FEWEST_EPOCHS:
         lines.append(
-            f"Only {plan.epochs} epochs fit: the model will not be done learning; "
-            f"--minutes {math.ceil(plan.wanted_minutes)} would hold {FEWEST_EPOCHS}."
+            f"The minutes hold {plan.epochs} of the {FEWEST_EPOCHS} epochs that learning takes at least: "
+            f"--minutes {math.ceil(plan.wanted_minutes)} would hold them."
         )
     return "\n".join(lines)
 
@@ -213,9 +214,7 @@ def curve(points: Sequence[tuple[float, Trial]]) -> str:
         "",
         *(f"with {_amount(h)}: CER {100 * rate:.1f} %" for h, rate in zip(hours, rates, strict=True)),
     ]
-    if len(points) > 1:
-        lines.append(_outlook(hours, rates, counts))
-    return "\n".join(lines)
+    return "\n".join([*lines, _outlook(hours, rates, counts)])
 
 
 def _outlook(hours: Sequence[float], rates: Sequence[float], counts: Sequence[Sequence[Counts]]) -> str:
