@@ -16,6 +16,7 @@ from pathlib import Path
 from prepare import MEANING, Sets, name_of, options_of, prepare
 
 from asr import stored_decoder
+from asr.augment import AugmentSettings
 from asr.config import compose
 from asr.corpus.split import portion
 from asr.errors import ConfigError
@@ -125,22 +126,16 @@ def _plan(options: argparse.Namespace, base: Sequence[str], sets: Sets) -> Plan:
 
 def describe(plan: Plan, settings: Settings, options: argparse.Namespace) -> str:
     """The plan as a block to be read."""
-    model, trainer, augment = settings.model, settings.trainer, settings.augment
-    stretch = trainer.max_epochs / plan.epochs
+    model, trainer = settings.model, settings.trainer
     hours = _hours(Path(settings.data.train or ""))
-    sound = "noise and microphones, " if augment.noise_probability else ""
-    speed = "speed, " if augment.speed_max > augment.speed_min else ""
-    parts = " and ".join(f"{share:g}" for share in plan.curve)
     rows = {
         "speech": f"{_amount(hours)} to train on",
         "model": f"{model.num_layers} x {model.hidden_size} {model.cell}, a frame of {10 * model.subsampling} ms "
         f"from {settings.features.sample_rate // 1000} kHz",
         "training": f"{trainer.max_epochs} epochs, batches of {settings.data.batch_utterances}, "
-        f"{trainer.precision} bits, augmentation: {speed}{sound}masks".replace("bf16 bits", "bf16"),
+        f"{'bf16' if trainer.precision == 'bf16' else 'float32'}, augmentation: {_augmentation(settings.augment)}",
         "speed": f"{plan.speed:.0f} seconds of speech a second",
-        "minutes": f"{stretch * plan.minutes:.0f} to train"
-        + (f", {stretch * plan.curve_minutes:.0f} for models of {parts} of it" if plan.curve else "")
-        + f"; of {options.minutes:g} with reading, tuning and scoring",
+        "minutes": _minutes(plan, trainer.max_epochs / plan.epochs, options.minutes),
         "change": "--minutes N, --no-curve, or a setting: model=bigru augment=spec trainer.max_epochs=40",
     }
     lines = ["plan", *(f"  {name:9} {text}" for name, text in rows.items())]
@@ -155,6 +150,22 @@ def describe(plan: Plan, settings: Settings, options: argparse.Namespace) -> str
             f"--minutes {math.ceil(plan.wanted_minutes)} would hold them."
         )
     return "\n".join(lines)
+
+
+def _augmentation(augment: AugmentSettings) -> str:
+    kinds = {
+        "speed": augment.speed_max > augment.speed_min,
+        "noise and microphones": augment.noise_probability > 0,
+        "masks": augment.time_masks > 0,
+    }
+    return ", ".join(kind for kind, there in kinds.items() if there) or "none"
+
+
+def _minutes(plan: Plan, stretch: float, budget: float) -> str:
+    """``stretch`` is how many times the planned epochs there will be, where a setting says otherwise."""
+    parts = " and ".join(f"{share:g}" for share in plan.curve)
+    curve = f", {stretch * plan.curve_minutes:.0f} for models of {parts} of it" if parts else ""
+    return f"{stretch * plan.minutes:.0f} to train{curve}; of {budget:g} with reading, tuning and scoring"
 
 
 def _language_model(settings: Settings, sets: Sets) -> Path:
