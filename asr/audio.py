@@ -29,6 +29,7 @@ __all__ = [
     "name_of",
     "prepare",
     "resample",
+    "sample_rate",
 ]
 
 Waveform = NDArray[np.float32]
@@ -115,6 +116,16 @@ def duration(source: Source) -> float:
             found = audio_files.read(stream, name, 0.0, None)
             seconds = len(found.samples) / found.rate
     return seconds
+
+
+def sample_rate(source: Source) -> int | None:
+    """Hz of a file or file object, where its header is one that libsndfile reads.
+
+    Raises:
+        AudioError: the audio cannot be read.
+    """
+    with audio_files.opened(source) as stream:
+        return audio_files.stated_rate(stream, name_of(source))
 
 
 def find(folder: str | os.PathLike[str]) -> list[Path]:

@@ -106,6 +106,14 @@ def read(stream: IO[bytes], name: str, offset: float, duration: float | None) ->
         return _read_with_av(stream, name, offset, duration, _reason(error))
 
 
+def stated_rate(stream: IO[bytes], name: str) -> int | None:
+    """Hz, if libsndfile reads the format; opus has 48000 whatever it was made of."""
+    if _LIBSNDFILE.match(_head(stream, name)):
+        with contextlib.suppress(soundfile.SoundFileError), _sound_file(stream) as file:
+            return int(file.samplerate)
+    return None
+
+
 def stated_seconds(stream: IO[bytes], name: str) -> float | None:
     """Seconds of audio without decoding it, if the format says."""
     if _LIBSNDFILE.match(_head(stream, name)):

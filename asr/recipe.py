@@ -18,8 +18,9 @@ from asr.corpus.items import Item
 from asr.download import Archive, fetch
 from asr.errors import AsrError, ManifestError
 from asr.lm import arpa, kneser_ney
+from asr.lm.words import SPACE, to_characters
 from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.text import normalize
+from asr.text import TextSettings, normalize
 
 if TYPE_CHECKING:
     from asr.experiment import Trial
@@ -227,13 +228,24 @@ def run_seeds(
     ]
 
 
-def build_ngram(lines: Iterable[str], output: Path, order: int = 3) -> Path:
+def build_ngram(
+    lines: Iterable[str],
+    output: Path,
+    order: int = 3,
+    *,
+    characters: bool = False,
+    text: TextSettings = TextSettings(),
+) -> Path:
     """Write the n-gram of sentences, as transcripts write them; discounts fall back where the text is small.
+
+    One of ``characters`` knows the space even where no text has one, for by the space it is told from one of words.
 
     Raises:
         LanguageModelError: there is no sentence, or it cannot be written there.
     """
-    sentences = (words for line in lines if (words := normalize(line).split()))
+    sentences: Iterable[list[str]] = (words for line in lines if (words := normalize(line, text).split()))
+    if characters:
+        sentences = itertools.chain(map(to_characters, sentences), [[SPACE]])
     arpa.write(output, kneser_ney.build(sentences, order, discount_fallback=kneser_ney.FALLBACK))
     return output
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from asr.errors import ConfigError, VocabularyError
@@ -63,6 +64,11 @@ def _is_punctuation(character: str) -> bool:
     """Punctuation and symbols; modifier symbols (Sk) stay, for orthographies use them as letters."""
     category = unicodedata.category(character)
     return category[0] == "P" or category in ("Sm", "Sc", "So")
+
+
+def frames_needed(labels: Sequence[object]) -> int:
+    """The fewest frames in which CTC can write labels. Example: "see" -> 4, a blank between the two e."""
+    return len(labels) + sum(left == right for left, right in pairwise(labels))
 
 
 class Vocabulary:

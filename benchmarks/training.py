@@ -32,6 +32,7 @@ from asr.manifest import read_manifest
 from asr.models import ModelSettings
 from asr.models.network import RecurrentCTC
 from asr.models.subsampling import Subsampling
+from asr.training.provenance import has_bf16
 
 BATCH, FEATURES, SYMBOLS, LABELS_A_FRAME = 16, 39, 29, 0.3
 SETTINGS = ModelSettings(num_layers=3, hidden_size=256, subsampling=4, dropout=0.0)
@@ -85,12 +86,6 @@ def training_step(network: nn.Module, lengths: Tensor, bf16: bool) -> Callable[[
         optimizer.step()
 
     return step
-
-
-def has_bf16() -> bool:
-    """Whether the processor multiplies bf16 itself; elsewhere it is emulated, and slow."""
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "avx512_bf16" in flags.read_text()
 
 
 def even(num_frames: int) -> Tensor:

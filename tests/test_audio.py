@@ -89,6 +89,10 @@ class TestFormats:
         path = write(tmp_path / name, tones(2.0), subtype=subtype)
         assert audio.duration(path) == pytest.approx(len(audio.load(path, RATE)) / RATE, abs=1e-4)
 
+    def test_sample_rate(self, tmp_path, name, subtype, tolerance):
+        path = write(tmp_path / name, tones(0.5), subtype=subtype)
+        assert audio.sample_rate(path) == soundfile.info(path).samplerate
+
     def test_file_object_gives_the_same(self, tmp_path, name, subtype, tolerance):
         path = write(tmp_path / name, tones(1.0), subtype=subtype)
         by_path = audio.load(path, RATE)

@@ -169,6 +169,20 @@ def kaldi(write_audio, tmp_path):
     return folder
 
 
+def test_librispeech_has_the_texts_of_a_chapter_in_one_file(write_audio, tmp_path):
+    chapter = tmp_path / "dev-clean" / "84" / "121123"
+    for name in ("84-121123-0000.flac", "84-121123-0001.mp3"):
+        write_audio(f"dev-clean/84/121123/{name}", 0.5)
+    (chapter / "84-121123.trans.txt").write_text(
+        "84-121123-0000 GO DO YOU HEAR\n84-121123-0001 BUT\n84-121123-0002 GONE\n"
+    )
+    built = build(tmp_path)
+    texts = [(Path(one.audio_filepath).name, one.text, one.speaker) for one in built.utterances]
+    assert texts == [("84-121123-0000.flac", "GO DO YOU HEAR", "84"), ("84-121123-0001.mp3", "BUT", "84")]
+    (problem,) = built.problems
+    assert "84-121123.trans.txt:3: the recording" in problem
+
+
 def test_kaldi_data_directory(kaldi):
     built = build(kaldi)
     assert facts(built) == [("r1.flac", 0.0, 2.0, "ONE AND", "s1"), ("r2.wav", 0.0, 1.0, "TWO", "s2")]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.corpus.split import KEYS, split
+from asr.corpus.split import KEYS, portion, split, split_fittingly
 from asr.errors import ManifestError
 from asr.manifest import Utterance
 
@@ -111,3 +111,70 @@ def test_a_fraction_of_zero_makes_no_split():
 def test_what_cannot_be_split_says_why(utterances, options, reason):
     with pytest.raises(ManifestError, match=reason):
         split(utterances, **options)
+
+
+def talk(speakers: int, sentences: int, each: int, seconds: float = 6.0) -> list[Utterance]:
+    """``each`` utterances of every speaker, who take turns with so many sentences; speakers of 0 are not known."""
+    return [
+        Utterance(
+            f"/{speaker}/{index}.wav",
+            seconds,
+            f"sentence {(speaker * each + index) % sentences}",
+            speaker=f"s{speaker}" if speakers else None,
+        )
+        for speaker in range(speakers or 1)
+        for index in range(each)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("utterances", "by"),
+    [
+        (talk(20, 10_000, 30), "speaker"),
+        (talk(5, 10_000, 40), "speaker"),
+        (talk(4, 10_000, 40), "sentence"),
+        (talk(0, 10_000, 200), "sentence"),
+        (talk(0, 12, 200), "utterance"),
+        (talk(20, 12, 30), "speaker"),
+        (talk(0, 10_000, 5), "sentence"),
+    ],
+    ids=["speakers", "few speakers", "too few", "none known", "commands", "commands of many", "five files"],
+)
+def test_the_split_that_fits(utterances, by):
+    found, parts = split_fittingly(utterances, seed=3)
+    assert found == by
+    keys = [{KEYS[by](utterance) for utterance in part} for part in parts.values()]
+    assert sum(map(len, keys)) == len(set.union(*keys))
+    assert sum(map(len, parts.values())) == len(utterances)
+    assert seconds(parts["train"]) >= 0.5 * seconds(utterances)
+    assert min(map(len, parts.values())) >= min(10, len(utterances) // 10, 1)
+
+
+def test_one_speaker_of_whom_there_is_most_is_no_reason_to_train_on_little():
+    lopsided = corpus({"most": [5.0] * 300} | {f"s{number}": [5.0] for number in range(5)})
+    by, parts = split_fittingly(lopsided)
+    assert by == "sentence"
+    assert min(map(len, parts.values())) >= 10
+
+
+def test_dev_and_test_have_twenty_minutes_at_most_and_ten_utterances_where_they_can():
+    _, parts = split_fittingly(talk(0, 100_000, 6000))
+    assert seconds(parts["dev"]) == pytest.approx(1200, abs=6)
+    _, parts = split_fittingly(talk(0, 100_000, 50))
+    assert len(parts["dev"]) == len(parts["test"]) == 10
+
+
+def test_what_is_asked_for_decides():
+    assert split_fittingly(TEN_SPEAKERS, by="utterance")[0] == "utterance"
+    with pytest.raises(ManifestError, match="no speaker is known"):
+        split_fittingly(talk(0, 100, 50), by="speaker")
+
+
+def test_portions_of_one_seed_lie_inside_one_another_whatever_the_order():
+    half, quarter = (portion(TEN_SPEAKERS, share, 7) for share in (0.5, 0.25))
+    assert {one.name for one in quarter} < {one.name for one in half}
+    assert seconds(half) == pytest.approx(50, abs=5)
+    assert {one.name for one in portion(TEN_SPEAKERS[::-1], 0.5, 7)} == {one.name for one in half}
+    assert [one.name for one in portion(TEN_SPEAKERS, 0.5, 8)] != [one.name for one in half]
+    assert portion(TEN_SPEAKERS, 1.0) == TEN_SPEAKERS
+    assert len(portion(TEN_SPEAKERS, 0.001)) == 1

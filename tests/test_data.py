@@ -17,7 +17,6 @@ from asr.data import (
     SpeechDataset,
     collate,
     count_unknown,
-    frames_needed,
     make_batches,
     split_missing,
     trainable,
@@ -26,7 +25,7 @@ from asr.errors import AudioError, ManifestError, VocabularyError
 from asr.features import FrontEnd
 from asr.inputs import load_input
 from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.text import TextSettings, Vocabulary
+from asr.text import TextSettings, Vocabulary, frames_needed
 
 AUGMENT = AugmentSettings(
     speed_min=0.9, speed_max=1.1, gain_min=-10, noise_probability=0.5, band_probability=0.5

@@ -51,6 +51,13 @@ def test_a_wrong_folder_is_one_sentence(script: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_the_folder_recipe_wants_a_folder_that_is_there(tmp_path: Path) -> None:
+    done = run("folder/run.py", tmp_path / "absent", "--output-dir", tmp_path / "data")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "absent: no such file or folder" in done.stderr
+
+
 def test_the_demo_transcribes_every_sample() -> None:
     done = run("demo/run.py")
     assert done.returncode == 0, done.stderr

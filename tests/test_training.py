@@ -502,6 +502,12 @@ def test_settings_that_change_no_result_may_differ(settings, monkeypatch, tmp_pa
     train(dataclasses.replace(asked, data=data, trainer=trainer, run_dir="run"))
 
 
+def test_a_speed_is_measured_without_a_trace(settings):
+    asked = settings()
+    assert 0 < training.measure_speed(asked) < float("inf")
+    assert not Path(asked.run_dir).exists()
+
+
 def test_a_dry_run_measures_the_longest_batch_and_writes_nothing(settings):
     asked = settings(augment=AUGMENT)
     tried = training.dry_run(asked, console=Console(file=io.StringIO()))

@@ -41,8 +41,8 @@ def build(
     """Make a manifest of a corpus, with the duration of every recording.
 
     The layout is recognised: recordings with a .txt beside each; a CSV or TSV table (LJSpeech, Common Voice,
-    DeepSpeech, or columns named like path, text and speaker); a Kaldi data directory; a Lhotse cut set; tar
-    files in WebDataset's layout.
+    DeepSpeech, or columns named like path, text and speaker); LibriSpeech's transcripts; a Kaldi data directory;
+    a Lhotse cut set; tar files in WebDataset's layout.
     An item that is bad is named on stderr and left out, and the exit code is 1.
 
     Examples:

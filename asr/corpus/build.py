@@ -1,4 +1,4 @@
-"""A manifest from what lies on disk: recordings and texts side by side, tables, Kaldi and Lhotse data."""
+"""A manifest from what lies on disk: recordings and texts side by side, tables, LibriSpeech, Kaldi and Lhotse data."""
 
 import os
 import re
@@ -96,7 +96,10 @@ def recognize(source: Path) -> Corpus:
     if len(known) > 1:
         names = ", ".join(path.name for path in known)
         raise ManifestError(f"{source}: it holds several lists of utterances ({names}); name one of them.")
-    return _recognize_file(known[0]) if known else Corpus(_texts_beside(source), [Path()])
+    if known:
+        return _recognize_file(known[0])
+    is_librispeech = any(source.rglob(toolkits.TRANSCRIPTS))
+    return Corpus((toolkits.read_librispeech if is_librispeech else _texts_beside)(source), [Path()])
 
 
 def _recognize_file(path: Path) -> Corpus:

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 from asr.corpus.leaks import find_duplicates, find_shared
 from asr.corpus.listen import TOLERANCE, Fault, Heard, listen
 from asr.feature_settings import FeatureSettings
 from asr.manifest import Utterance
-from asr.text import TextSettings, Vocabulary, normalize
+from asr.text import TextSettings, Vocabulary, frames_needed, normalize
 
 Hear = Callable[[Utterance, FeatureSettings | None], Heard]
 
@@ -182,7 +181,7 @@ def _find_too_few_frames(case: _Case) -> _Found:
     if case.requirements is None or isinstance(case.heard, Fault) or case.heard.num_frames is None:
         return
     labels = _labels(case.text, case.requirements)
-    needed = len(labels) + sum(left == right for left, right in pairwise(labels))
+    needed = frames_needed(labels)
     available = -(-case.heard.num_frames // case.requirements.stride)
     if available < needed:
         yield _Finding(

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
 from asr.errors import ManifestError
 from asr.manifest import Utterance
@@ -16,6 +17,11 @@ KEYS: Mapping[str, Callable[[Utterance], str | None]] = {
     "sentence": lambda utterance: normalize(utterance.text),
 }
 """What is never divided between two splits."""
+
+FEWEST_SPEAKERS, FEWEST_UTTERANCES, MOST_SECONDS = 5, 10, 1200.0
+"""Below so many speakers a split by speaker leaves too few to learn from; of dev and test, the usual bounds."""
+ROUNDING = 1e-6
+"""Seconds by which sums of the same durations differ."""
 
 
 def split(
@@ -49,6 +55,53 @@ def split(
         chosen[name], groups = _take(groups, fraction * total, keep=len(fractions) - len(chosen))
     chosen["train"] = groups
     return {name: _in_order(utterances, chosen[name]) for name in ("train", "dev", "test") if name in chosen}
+
+
+def split_fittingly(
+    utterances: Sequence[Utterance], *, seed: int = 1, by: str | None = None
+) -> tuple[str, dict[str, list[Utterance]]]:
+    """What was never divided, and the parts, each large enough to mean something.
+
+    Speakers are kept together where enough are known; else sentences; else, where the same sentences come again and
+    again, nothing. ``by`` decides it instead. Dev and test have a tenth each: 20 minutes at most, 10 utterances
+    at least, but never more than a fifth.
+
+    Raises:
+        ManifestError: there are too few utterances for three parts, or ``by`` asks for what is not known.
+    """
+    share = _fitting_share(utterances)
+    for key in (by,) if by else ("speaker", "sentence"):
+        groups = {KEYS[key](utterance) for utterance in utterances}
+        enough = FEWEST_SPEAKERS if key == "speaker" else len(utterances) / 2
+        if by or (None not in groups and len(groups) >= max(enough, 3)):
+            parts = split(utterances, by=key, dev=share, test=share, seed=seed)
+            if by or _are_enough(parts):
+                return key, parts
+    return "utterance", split(utterances, by="utterance", dev=share, test=share, seed=seed)
+
+
+def portion(utterances: Sequence[Utterance], share: float, seed: int = 1) -> list[Utterance]:
+    """About ``share`` of the duration, drawn at random; of one seed, a smaller one lies inside a larger one."""
+    order = sorted(utterances, key=lambda utterance: (utterance.name, utterance.text))
+    random.Random(seed).shuffle(order)
+    ends = accumulate(utterance.duration for utterance in order)
+    total = math.fsum(utterance.duration for utterance in order)
+    count = sum(end <= share * total + ROUNDING for end in ends)
+    return _in_order(utterances, [order[: max(count, 1)]])
+
+
+def _fitting_share(utterances: Sequence[Utterance]) -> float:
+    tenth = min(0.1, MOST_SECONDS / max(_seconds(list(utterances)), 1.0))
+    return min(0.2, max(tenth, FEWEST_UTTERANCES / max(len(utterances), 1)))
+
+
+def _are_enough(parts: Mapping[str, Group]) -> bool:
+    """Whether dev and test have a say, and most is left to train on."""
+    all_of_them = [utterance for part in parts.values() for utterance in part]
+    fewest = min(FEWEST_UTTERANCES, len(all_of_them) // 10)
+    return min(len(parts["dev"]), len(parts["test"])) >= fewest and _seconds(
+        parts["train"]
+    ) >= 0.5 * _seconds(all_of_them)
 
 
 def _groups(utterances: Sequence[Utterance], by: str) -> list[Group]:

@@ -1,4 +1,4 @@
-"""Corpora prepared for other toolkits: Kaldi data directories and Lhotse cut sets."""
+"""Corpora with files of their own for texts: LibriSpeech, Kaldi data directories, Lhotse cut sets."""
 
 import gzip
 import json
@@ -8,6 +8,22 @@ from typing import Any
 
 from asr.corpus.items import Item, read_lines
 from asr.errors import ManifestError
+
+TRANSCRIPTS = "*.trans.txt"
+
+
+def read_librispeech(folder: Path) -> Iterator[Item]:
+    """Every line of every chapter's transcripts, at any depth; who speaks stands before the first hyphen.
+
+    Raises:
+        ManifestError: a transcript cannot be read.
+    """
+    for path in sorted(folder.rglob(TRANSCRIPTS)):
+        for number, line in enumerate(read_lines(path), 1):
+            name, _, text = line.strip().partition(" ")
+            if name:
+                recording = str(path.parent / name)
+                yield Item(f"{path}:{number}", recording, text, speaker=name.split("-")[0])
 
 
 def read_kaldi(folder: Path) -> Iterator[Item]:

@@ -2,7 +2,7 @@
 
 from asr.data.batches import Batch, Example, collate, make_batches, shard_names
 from asr.data.dataset import SpeechDataset
-from asr.data.trainable import Skipped, count_unknown, frames_needed, split_missing, trainable
+from asr.data.trainable import Skipped, count_unknown, split_missing, trainable
 
 __all__ = [
     "Batch",
@@ -11,7 +11,6 @@ __all__ = [
     "SpeechDataset",
     "collate",
     "count_unknown",
-    "frames_needed",
     "make_batches",
     "shard_names",
     "split_missing",

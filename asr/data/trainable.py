@@ -3,14 +3,13 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from asr.errors import ManifestError, VocabularyError
 from asr.features import FrontEnd
 from asr.manifest import Utterance
 from asr.models import output_lengths
-from asr.text import TextSettings, Vocabulary, normalize
+from asr.text import TextSettings, Vocabulary, frames_needed, normalize
 
 
 class Skipped(NamedTuple):
@@ -94,8 +93,3 @@ def _why_not(labels: Sequence[int], num_frames: int) -> str:
             f"its text needs {needed} frames and the model has {num_frames}; use a smaller model.subsampling"
         )
     return ""
-
-
-def frames_needed(labels: Sequence[int]) -> int:
-    """The fewest frames in which CTC can write the labels. Example: [5, 5, 7] -> 4, a blank between 5 5."""
-    return len(labels) + sum(a == b for a, b in pairwise(labels))

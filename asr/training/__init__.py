@@ -1,6 +1,6 @@
 """Training: the only place that knows Lightning."""
 
-from asr.training.dry import DryRun, dry_run
+from asr.training.dry import DryRun, dry_run, measure_speed
 from asr.training.fit import TrainingResult, train
 
-__all__ = ["DryRun", "TrainingResult", "dry_run", "train"]
+__all__ = ["DryRun", "TrainingResult", "dry_run", "measure_speed", "train"]

@@ -1,0 +1,69 @@
+"""What more recordings would bring: error rates of models that had more and more of them, and a power law through.
+
+    rate = a * hours ** -b
+
+Learning curves are near to that over a wide middle (Hestness et al., "Deep learning scaling is predictable,
+empirically", 2017), but not before a model has begun to learn, nor for ever.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.scoring import Counts, Interval
+
+Floats = NDArray[np.float64]
+
+_HALF_AN_ERROR = 0.5
+"""Added to every count, as a rate of 0 has no logarithm."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The curve, carried on."""
+
+    rate: float
+    """Expected error rate; never above 1."""
+    interval: Interval
+    """95 % of what the same curve gives for other test utterances. What another training would change is not in it."""
+    falls: bool
+    """Whether more recordings have helped so far, in 95 % of these draws at least."""
+
+
+def forecast(
+    hours: Sequence[float],
+    counts: Sequence[Sequence[Counts]],
+    factor: float = 2.0,
+    *,
+    num_samples: int = 2000,
+    seed: int = 1,
+) -> Forecast:
+    """The rate at ``factor`` times the most hours.
+
+    ``counts`` are those of each model over the same test utterances, which the bootstrap draws again and again.
+    """
+    errors = np.array([[one.errors for one in row] for row in counts], float)
+    references = np.array([one.num_reference for one in counts[0]], float)
+    log_hours = np.log(np.array(hours, float))
+    target = float(log_hours.max() + np.log(factor))
+    rate, _ = _carried_on(log_hours, errors.sum(1), references.sum(), target)
+    rng = np.random.default_rng(seed)
+    rates, slopes = [], []
+    for _ in range(num_samples):
+        drawn = rng.integers(len(references), size=len(references))
+        there, slope = _carried_on(log_hours, errors[:, drawn].sum(1), references[drawn].sum(), target)
+        rates.append(there)
+        slopes.append(slope)
+    low, high = np.percentile(rates, [2.5, 97.5])
+    return Forecast(rate, Interval(float(low), float(high)), bool(np.percentile(slopes, 95) < 0))
+
+
+def _carried_on(
+    log_hours: Floats, errors: Floats, num_reference: float, target: float
+) -> tuple[float, float]:
+    """The rate at ``target`` of the line of least squares through the logarithms, and its slope."""
+    rates = (errors + _HALF_AN_ERROR) / max(num_reference, 1.0)
+    slope, at_zero = np.polyfit(log_hours, np.log(rates), 1)
+    return min(1.0, float(np.exp(at_zero + slope * target))), float(slope)
