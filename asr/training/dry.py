@@ -14,6 +14,7 @@ from asr.settings import Settings
 from asr.training.losses import ctc_losses
 from asr.training.module import CTCTraining
 from asr.training.parts import Parts
+from asr.training.precision import DTYPES
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def _measure(parts: Parts, longest: list[int]) -> DryRun:
     module = parts.module.to(device)
     batch = collate([parts.dataset[index] for index in longest])
     started = time.perf_counter()
-    bf16 = parts.settings.trainer.precision == "bf16"
-    _step(module, Batch(*(tensor.to(device) for tensor in batch)), bf16)
+    dtype = DTYPES[parts.settings.trainer.precision]
+    _step(module, Batch(*(tensor.to(device) for tensor in batch)), dtype)
     return DryRun(
         seconds=time.perf_counter() - started,
         audio_seconds=sum(parts.durations[index] for index in longest),
@@ -82,8 +83,8 @@ def _measure(parts: Parts, longest: list[int]) -> DryRun:
     )
 
 
-def _step(module: CTCTraining, batch: Batch, bf16: bool) -> None:
-    with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=bf16):
+def _step(module: CTCTraining, batch: Batch, dtype: torch.dtype) -> None:
+    with torch.autocast(batch.features.device.type, dtype, enabled=dtype != torch.float32):
         log_probs, lengths = module.acoustic.network(batch.features, batch.feature_lengths)
     loss = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths).mean()
     loss.backward()  # type: ignore[no-untyped-call]

@@ -23,6 +23,7 @@ from asr.training.doubts import corpus_doubts
 from asr.training.dry import try_longest
 from asr.training.files import no_room
 from asr.training.parts import Parts, say
+from asr.training.precision import plugin
 from asr.training.run_report import RunReport
 from asr.training.scorer import DevScorer
 from asr.training.state import CONFIG, STATE, StateFile, StateSaver, refuse_other_settings, settings_of
@@ -130,9 +131,8 @@ def _trainer(settings: Settings, callbacks: list[Any]) -> lightning.Trainer:
         accelerator="gpu" if device.type == "cuda" else device.type,
         devices=1,
         max_epochs=trainer.max_epochs,
-        precision="bf16-mixed" if trainer.precision == "bf16" else "32-true",
         callbacks=callbacks,
-        plugins=[StateFile()],
+        plugins=[StateFile(), plugin(trainer)],
         logger=TensorBoardLogger(settings.run_dir, name="tensorboard", version=""),
         reload_dataloaders_every_n_epochs=1,
         enable_checkpointing=False,

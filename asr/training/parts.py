@@ -27,6 +27,7 @@ from asr.settings import RecognizerSettings, Settings
 from asr.shards import read_utterances
 from asr.text import Vocabulary
 from asr.training.module import CTCTraining
+from asr.training.precision import refuse_unfit
 from asr.training.transfer import freeze, inherit, shared_vocabulary
 
 
@@ -34,6 +35,7 @@ class Parts:
     """Built once from the settings; what cannot be trained on is named on the console."""
 
     def __init__(self, settings: Settings, console: Console):
+        refuse_unfit(settings.trainer)
         torch.manual_seed(settings.seed)
         if settings.trainer.threads:
             torch.set_num_threads(settings.trainer.threads)
