@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asr.cli.console import complain, say
+from asr.wording import counted
 
 if TYPE_CHECKING:
     from asr.sweep import Outcome
@@ -51,7 +52,7 @@ def _grid(overrides: list[str], jobs: int | None, slurm: str | None) -> "list[Ou
 
     points = expand(overrides)
     jobs = jobs or (1 if slurm is None else len(points))
-    say(f"{len(points)} trainings, {jobs} at a time, in {points[0].run_dir.parent}")
+    say(f"{counted(len(points), 'training')}, {jobs} at a time, in {points[0].run_dir.parent}")
     with _launcher(slurm) as start:
         return ranked(map(_said, run(points, jobs, start)))
 
@@ -62,7 +63,9 @@ def _search(overrides: list[str], trials: int, jobs: int | None, slurm: str | No
 
     search = Search(overrides)
     known = search.known()
-    say(f"{trials} trainings, {len(known)} of them done, {jobs or 1} at a time, in {search.folder}")
+    say(
+        f"{counted(trials, 'training')}, {len(known)} of them done, {jobs or 1} at a time, in {search.folder}"
+    )
 
     with _launcher(slurm) as start:
         for outcome in run(search.points(trials), jobs or 1, start):
