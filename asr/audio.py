@@ -94,7 +94,9 @@ def resample(waveform: Waveform, rate: float, sample_rate: float, *, name: str =
         return waveform
     if rate < sample_rate:
         _log.warning(
-            "%s: %g Hz audio for a %g Hz model; the high frequencies are missing.", name, rate, sample_rate
+            "%s: %g Hz audio for a %g Hz model; the high frequencies are missing.",
+            *(name, rate, sample_rate),
+            extra={"many": "files have a lower sample rate than the model"},
         )
     resampled: Waveform = soxr.resample(waveform, rate, sample_rate)
     # Audio so short that the filter swallows it keeps one sample rather than becoming nothing.

@@ -22,6 +22,16 @@ def compiled(function: Callable[..., Any], options: Mapping[str, Any] = MappingP
         return numba.njit(nogil=True, **options)(function)
 
 
+def cache_folder() -> str | None:
+    """Where machine code of this installation is kept; None where no folder can be written."""
+    folder: str | None = compiled(_nothing).stats.cache_path
+    return folder
+
+
+def _nothing() -> None:
+    """Stands for a function to compile; never called."""
+
+
 def compiled_bare(function: Callable[..., Any]) -> Any:
     """As ``compiled``, for functions that ask for no memory: without numba's counting of references.
 

@@ -69,7 +69,7 @@ def _check(override: str) -> str:
     if key not in setting_keys():
         raise ConfigError(f"{key} is no setting{nearest(key, [*setting_keys(), *groups()])}")
     # ++ sets a key whether or not a file has spelt it out.
-    return f"++{key}={_quoted(value) if _is_text(_kinds()[key], value) else value}"
+    return f"++{key}={_quoted(value) if _is_text(setting_kinds()[key], value) else value}"
 
 
 def _is_text(kind: Any, value: str) -> bool:
@@ -85,11 +85,12 @@ def _quoted(value: str) -> str:
 
 def setting_keys() -> tuple[str, ...]:
     """Every setting by its dotted name."""
-    return tuple(_kinds())
+    return tuple(setting_kinds())
 
 
 @functools.cache
-def _kinds() -> dict[str, Any]:
+def setting_kinds() -> dict[str, Any]:
+    """Every setting by its dotted name, with the type of its value."""
     return dict(_walk(Settings, ""))
 
 

@@ -10,6 +10,7 @@ from asr.manifest import Utterance
 from asr.recognizer import Recognizer
 from asr.scoring import Counts, Interval
 from asr.text import normalize
+from asr.wording import counted
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def summary(evaluation: Evaluation) -> str:
         [
             scoring.wer_line(words),
             f"95 % interval {100 * interval.low:.2f} to {100 * interval.high:.2f} "
-            f"(bootstrap over {count} utterances)",
+            f"(bootstrap over {counted(count, 'utterance')})",
             scoring.wer_line(evaluation.characters, "CER"),
             f"%SER {100 * wrong / max(count, 1):.2f} [ {wrong} / {count} ]",
         ]

@@ -65,16 +65,30 @@ def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
     Raises:
         ManifestError: the file is missing, holds nothing, or a line is not a valid utterance.
     """
-    path = Path(path)
-    utterances = [_parse(line, f"{path}:{number}", path.parent) for number, line in _lines(path)]
-    if not utterances:
-        raise ManifestError(f"{path}: the manifest is empty; `asr data build` makes one.")
+    utterances = []
+    for read in read_lines(path).values():
+        if isinstance(read, ManifestError):
+            raise read
+        utterances.append(read)
     return utterances
 
 
-def line_numbers(path: str | os.PathLike[str]) -> list[int]:
-    """The line that each utterance of ``read_manifest`` stands on; empty lines do not count as utterances."""
-    return [number for number, _ in _lines(Path(path))]
+def read_lines(path: str | os.PathLike[str]) -> dict[int, Utterance | ManifestError]:
+    """What each line that is not empty holds, by its number: an utterance, or what is wrong with it.
+
+    Raises:
+        ManifestError: the file is missing or holds nothing.
+    """
+    path = Path(path)
+    read: dict[int, Utterance | ManifestError] = {}
+    for number, line in _lines(path):
+        try:
+            read[number] = _parse(line, f"{path}:{number}", path.parent)
+        except ManifestError as error:
+            read[number] = error
+    if not read:
+        raise ManifestError(f"{path}: the manifest is empty; `asr data build` makes one.")
+    return read
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:

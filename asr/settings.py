@@ -99,7 +99,7 @@ class TrainerSettings:
     watch_gradients: bool = True
     """Measure after each epoch, on a few utterances, how far back gradients reach: gradients.png."""
     precision: str = "32"
-    """32, or bf16 where the processor has it."""
+    """32, bf16 where the processor or GPU has it, or fp16 on an NVIDIA GPU."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     threads: int = 0
@@ -109,7 +109,7 @@ class TrainerSettings:
         allowed = {
             "schedule": ("cosine", "noam", "plateau", "constant"),
             "average_of": ("last", "best"),
-            "precision": ("32", "bf16"),
+            "precision": ("32", "bf16", "fp16"),
             "device": ("auto", "cpu", "cuda", "mps"),
         }
         for key, choices in allowed.items():

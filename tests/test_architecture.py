@@ -28,7 +28,7 @@ FLOORS = {
     **dict.fromkeys(("audio", "audio_files", "feature_files", "features", "feature_settings"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),
-    **dict.fromkeys(("errors", "types", "compiled"), 0),
+    **dict.fromkeys(("errors", "types", "compiled", "wording"), 0),
 }
 
 SIBLINGS = {
@@ -66,7 +66,17 @@ TORCH_ROOMS = {
     "cli",
 }
 WITHOUT_TORCH = [
-    *("errors", "types", "audio", "audio_files", "feature_files", "feature_settings", "text", "manifest"),
+    *(
+        "errors",
+        "types",
+        "wording",
+        "audio",
+        "audio_files",
+        "feature_files",
+        "feature_settings",
+        "text",
+        "manifest",
+    ),
     *(
         "decoding",
         "scoring",

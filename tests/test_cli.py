@@ -67,6 +67,8 @@ def test_doctor_finds_this_machine_well() -> None:
     assert done.returncode == 0, done.stdout
     assert "MISSING" not in done.stdout
     assert "model digits-en" in done.stdout
+    assert re.search(r"^ok      numba +\d", done.stdout, re.MULTILINE)
+    assert re.search(r"^ok      compiled code +kept in \S", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

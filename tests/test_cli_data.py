@@ -51,7 +51,7 @@ def test_from_a_folder_to_three_checked_splits(run, corpus, tmp_path):
     assert "without --recipe or -m" in checked.stderr
     warnings = checked.stdout.splitlines()
     assert len(warnings) == 3  # the two sentences repeat in each pair of splits, by design
-    assert all("warning: 2 of 2" in line or "warning: 4 of 4" in line for line in warnings), warnings
+    assert all("in 2 of 2 utterances" in line or "in 4 of 4 utterances" in line for line in warnings)
 
 
 def test_build_leaves_bad_items_out_and_exits_1(run, corpus, tmp_path):
@@ -90,6 +90,34 @@ def test_check_names_line_utterance_and_remedy(run, corpus, tmp_path):
     assert len(checked.stdout.splitlines()) == 1
     assert "duration" in checked.stderr
     assert "Traceback" not in checked.stderr
+
+
+def test_check_names_every_broken_line_and_checks_the_others(run, corpus, tmp_path):
+    run("build", "corpus", "-o", "all.jsonl")
+    good = (tmp_path / "all.jsonl").read_text().splitlines()
+    wrong = json.dumps(json.loads(good[1]) | {"duration": 9.0})
+    (tmp_path / "all.jsonl").write_text("\n".join([good[0], "{oops", wrong, '{"text": "a"}', *["[]"] * 30]))
+    checked = run("check", "all.jsonl")
+    assert checked.returncode == 1
+    lines = checked.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines[:20]] == [f"all.jsonl:{n}" for n in (2, *range(4, 23))]
+    assert lines[0] == (
+        "all.jsonl:2: not a JSON object (Expecting property name enclosed in double quotes); one utterance a line."
+    )
+    assert len(lines) == 21
+    assert lines[20].startswith("all.jsonl:3: ")
+    assert "the manifest states 9.00 s" in lines[20]
+    assert "asr: and 12 more lines like that.\n" in checked.stderr
+    assert [row.split() for row in checked.stderr.splitlines() if " line " in row] == [
+        ["error", "line", "32"]
+    ]
+
+
+def test_a_manifest_of_broken_lines_alone_is_no_success(run, corpus, tmp_path):
+    (tmp_path / "all.jsonl").write_text("{oops\n")
+    checked = run("check", "all.jsonl")
+    assert (checked.returncode, len(checked.stdout.splitlines())) == (1, 1)
+    assert "no defect" not in checked.stderr
 
 
 def test_check_with_a_recipe_knows_its_stride(run, write_audio, tmp_path):

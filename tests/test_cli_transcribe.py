@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import typer
+from conftest import tones
 
 import asr
 from asr.cli.decoder import HOTWORD_BOOST, DecoderName, DecoderOptions, make_decoder, parse_hotwords
@@ -63,6 +64,16 @@ def test_a_bad_file_is_named_and_the_rest_goes_on(tmp_path: Path, recognizer: as
     assert len(complaints) == 2
     assert "text, not audio" in complaints[0]
     assert "Traceback" not in done.stderr
+
+
+def test_files_of_a_lower_rate_are_warned_of_once(tmp_path: Path) -> None:
+    for name in "abc":
+        soundfile.write(tmp_path / f"{name}.wav", tones(1.0, 4000), 4000)
+    done = run(tmp_path, "-m", "digits-en")
+    assert done.returncode == 0
+    assert done.stderr.count("the high frequencies are missing") == 1
+    assert "asr: 3 files have a lower sample rate than the model; the first is named above.\n" in done.stderr
+    assert "lower sample rate" not in run(tmp_path / "a.wav", "-m", "digits-en").stderr
 
 
 def test_json_lines_hold_words_with_times_and_confidences() -> None:

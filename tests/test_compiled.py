@@ -20,6 +20,8 @@ print(asr.__file__)
 print(NGram.load({str(FIXTURES / "order2.arpa.gz")!r}).score(["the"])[0] < 0)
 print(advance.stats.cache_path)
 print(sum(advance.stats.cache_hits.values()), "from the disk")
+from asr.compiled import cache_folder
+print(cache_folder() is None)
 """
 
 
@@ -34,7 +36,8 @@ def score(tmp_path):
         command = [sys.executable, "-W", "error", "-c", SCRIPT]
         done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
-        where, negative, cache, hits = done.stdout.splitlines()
+        where, negative, cache, hits, nowhere = done.stdout.splitlines()
+        assert (cache == "None") == (nowhere == "True")
         assert (where, negative) == (str(tmp_path / "asr" / "__init__.py"), "True")
         return cache, hits
 

@@ -288,7 +288,7 @@ def test_a_manifest_or_another_file_is_not_taken_for_a_corpus(write_audio, tmp_p
         build(tmp_path / "m.jsonl")
     with pytest.raises(ManifestError, match="no list of utterances"):
         build(write_audio("a.wav"))
-    with pytest.raises(ManifestError, match=r"none of its 1 recordings has a text beside it; write a\.txt"):
+    with pytest.raises(ManifestError, match=r"no text lies beside its 1 recording; write a\.txt"):
         build(tmp_path)
     with pytest.raises(ManifestError, match="no such file or folder"):
         build(tmp_path / "nowhere")

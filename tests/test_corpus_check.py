@@ -197,7 +197,9 @@ def test_a_speaker_on_two_sides_is_one_error_and_shared_sentences_one_warning(ut
         ("test", 0, "sentence", "warning"),
         ("test", 1, "speaker", "error"),
     ]
-    assert "3 of 3 utterances here have a sentence of train (1 sentences, 'sentence a'" in defects[0].message
+    assert (
+        "sentences of train stand in 3 of 3 utterances here (1 sentence, 'sentence a'" in defects[0].message
+    )
     assert "speaker s1 (2 utterances here) is in train too" in defects[1].message
 
 

@@ -102,6 +102,7 @@ def test_a_fraction_of_zero_makes_no_split():
     ("utterances", "options", "reason"),
     [
         (corpus({"a": [1.0], "b": [1.0]}), {}, "2 speakers cannot fill 3 splits"),
+        (corpus({"a": [1.0]}), {}, "^1 speaker cannot fill 3 splits"),
         ([Utterance("/a.wav", 1.0, "a")], {}, r"/a\.wav: no speaker is known.*--speaker-from"),
         (TEN_SPEAKERS, {"dev": 0.5, "test": 0.5}, "leave some to train on"),
         (TEN_SPEAKERS, {"dev": -0.1}, "leave some to train on"),

@@ -242,6 +242,7 @@ def test_scores_are_the_sum_of_their_parts(bigram):
         {"max_tokens": 0},
         {"lexicon": "loose"},
         {"alpha": math.nan},
+        {"alpha": -0.1},
         {"token_threshold": -1.0},
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import ManifestError
-from asr.manifest import Utterance, line_numbers, read_manifest, write_manifest
+from asr.manifest import Utterance, read_lines, read_manifest, write_manifest
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -56,7 +56,7 @@ def test_a_manifest_of_windows_or_with_a_byte_order_mark_reads_the_same(tmp_path
 def test_line_numbers_skip_empty_lines(tmp_path):
     line = {"audio_filepath": "/a.wav", "duration": 1, "text": "a"}
     path = write_lines(tmp_path / "m.jsonl", line, "", "  ", line, "")
-    assert line_numbers(path) == [1, 4]
+    assert list(read_lines(path)) == [1, 4]
     assert len(read_manifest(path)) == 2
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from asr.cli.console import Once
 from asr.errors import AsrError
 
 
@@ -53,7 +54,9 @@ def _version(
 
 def main() -> None:
     """The entry point of the ``asr`` command; errors of ours are one sentence, never a traceback."""
+    once = Once()
     logging.basicConfig(format="asr: %(message)s", level=logging.WARNING)
+    logging.root.handlers[0].addFilter(once)
     try:
         build_app()()
     except BrokenPipeError:
@@ -66,3 +69,5 @@ def main() -> None:
         if error.filename is None:
             raise
         sys.exit(f"asr: {error.filename}: {error.strerror}; check the path, its permissions and the disk.")
+    finally:
+        once.conclude()

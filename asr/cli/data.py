@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from asr.wording import counted
+
 if TYPE_CHECKING:
     from asr.corpus.check import Defect, Requirements
     from asr.manifest import Utterance
+
+_MAX_BROKEN = 20
+"""Lines that are no utterances, named; a file that is no manifest has nothing else."""
 
 
 def app() -> typer.Typer:
@@ -67,8 +72,9 @@ def build(
     _print_sizes({str(output): built.utterances})
     print(output)
     if built.problems:
-        count = len(built.problems)
-        sys.exit(f"asr: {source}: {count} bad items left out of {output}; each is named above.")
+        sys.exit(
+            f"asr: {source}: {counted(len(built.problems), 'bad item')} left out of {output}; each is named above."
+        )
 
 
 def check(
@@ -82,10 +88,10 @@ def check(
 ) -> None:
     """Name every defect of a corpus, one a line, with its remedy; the exit code is 1 if there is an error.
 
-    Found are: audio that cannot be read to its end, wrong durations, segments outside their files, empty
-    texts, texts too long for their frames (the cause of an infinite CTC loss), impossible speaking rates,
-    characters that the training set or the model lacks, the same audio twice, and speakers or sentences on
-    two sides of a split. A repeated sentence is a warning.
+    Found are: lines that are no utterances, audio that cannot be read to its end, wrong durations, segments
+    outside their files, empty texts, texts too long for their frames (the cause of an infinite CTC loss),
+    impossible speaking rates, characters that the training set or the model lacks, the same audio twice, and
+    speakers or sentences on two sides of a split. A repeated sentence is a warning.
 
     Examples:
 
@@ -93,22 +99,26 @@ def check(
     - `asr data check test.jsonl -m digits-en`
     """
     from asr.corpus.check import check as check_corpus
-    from asr.manifest import line_numbers, read_manifest
+    from asr.errors import ManifestError
+    from asr.manifest import Utterance, read_lines
 
     if recipe and model:
         raise typer.BadParameter("give --recipe or -m, not both")
     requirements = _requirements(recipe, model)
-    utterances = {str(path): read_manifest(path) for path in manifests}
+    read = {str(path): read_lines(path) for path in manifests}
+    broken = [one for lines in read.values() for one in lines.values() if isinstance(one, ManifestError)]
+    _print_broken(broken)
+    sound = {
+        name: {number: one for number, one in lines.items() if isinstance(one, Utterance)}
+        for name, lines in read.items()
+    }
+    utterances = {name: list(lines.values()) for name, lines in sound.items()}
     with _progress("listening") as progress:
         defects = check_corpus(utterances, requirements, progress)
-    lines = {str(path): line_numbers(path) for path in manifests}
-    for defect in defects:
-        line = lines[defect.manifest][defect.index]
-        warning = "warning: " if defect.severity == "warning" else ""
-        print(f"{defect.manifest}:{line}: {defect.utterance}: {warning}{defect.message}.")
+    _print_defects(defects, {name: list(lines) for name, lines in sound.items()})
     _print_sizes(utterances)
-    _print_kinds(defects)
-    if any(defect.severity == "error" for defect in defects):
+    _print_kinds(defects, len(broken))
+    if broken or any(defect.severity == "error" for defect in defects):
         raise typer.Exit(1)
 
 
@@ -188,6 +198,20 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _print_broken(lines: Sequence[object]) -> None:
+    for line in lines[:_MAX_BROKEN]:
+        print(line)
+    if len(lines) > _MAX_BROKEN:
+        print(f"asr: and {counted(len(lines) - _MAX_BROKEN, 'more line')} like that.", file=sys.stderr)
+
+
+def _print_defects(defects: Sequence["Defect"], numbers: Mapping[str, Sequence[int]]) -> None:
+    for defect in defects:
+        line = numbers[defect.manifest][defect.index]
+        warning = "warning: " if defect.severity == "warning" else ""
+        print(f"{defect.manifest}:{line}: {defect.utterance}: {warning}{defect.message}.")
+
+
 def _print_sizes(manifests: Mapping[str, Sequence["Utterance"]]) -> None:
     rows = [
         (
@@ -201,8 +225,9 @@ def _print_sizes(manifests: Mapping[str, Sequence["Utterance"]]) -> None:
     _print_table(("manifest", "utterances", "hours", "speakers"), rows)
 
 
-def _print_kinds(defects: Sequence["Defect"]) -> None:
+def _print_kinds(defects: Sequence["Defect"], num_broken: int) -> None:
     counts = Counter((defect.severity, defect.kind) for defect in defects)
+    counts += Counter({("error", "line"): num_broken})
     if counts:
         rows = [(severity, kind, str(count)) for (severity, kind), count in sorted(counts.items())]
         _print_table(("severity", "defect", "count"), rows)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asr.cli.console import say
+from asr.wording import counted
 
 if TYPE_CHECKING:
     from asr.decoding import BeamDecoder, BeamSettings
@@ -222,5 +223,5 @@ def _describe(settings: "BeamSettings", source: Path | None, num_hotwords: int) 
         unknown = f"unknown {settings.unknown:g} and {settings.unknown_letter:g} a letter"
         parts.append("strict lexicon" if strict else unknown)
     if num_hotwords:
-        parts.append("1 hotword" if num_hotwords == 1 else f"{num_hotwords} hotwords")
+        parts.append(counted(num_hotwords, "hotword"))
     return ", ".join(parts)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import typer
 
 FORMATS = {"wav": "WAV", "flac": "FLAC", "ogg (vorbis, opus)": "OGG", "mp3": "MP3", "NIST SPHERE": "NIST"}
-PACKAGES = ("torch", "numpy", "soundfile", "soxr", "lightning", "hydra-core", "jiwer", "safetensors")
+PACKAGES = ("torch", "numpy", "soundfile", "soxr", "numba", "lightning", "hydra-core", "jiwer", "safetensors")
 
 
 class Finding(NamedTuple):
@@ -27,7 +27,7 @@ def doctor() -> None:
 
     The exit code is 1 when something needed does not work.
     """
-    findings = [*_versions(), *_formats(), *_devices(), *_models()]
+    findings = [*_versions(), *_compiler(), *_formats(), *_devices(), *_models()]
     for finding in findings:
         mark = "ok" if finding.works else ("MISSING" if finding.needed else "absent")
         print(f"{mark:8}{finding.name:24}{finding.detail}")
@@ -45,6 +45,18 @@ def _versions() -> Iterator[Finding]:
             yield Finding(package, True, metadata.version(package))
         except metadata.PackageNotFoundError:
             yield Finding(package, False, f"install it: pip install {package}")
+
+
+def _compiler() -> Iterator[Finding]:
+    if importlib.util.find_spec("numba") is None:
+        return
+    from asr.compiled import cache_folder
+
+    folder = cache_folder()
+    nowhere = "kept nowhere, each process compiles anew; set NUMBA_CACHE_DIR to a folder that can be written"
+    yield Finding(
+        "compiled code", folder is not None, f"kept in {folder}" if folder else nowhere, needed=False
+    )
 
 
 def _formats() -> Iterator[Finding]:

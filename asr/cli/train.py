@@ -1,13 +1,11 @@
 """``asr train``: settings in, a model directory out."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from asr.cli.console import say
-
-if TYPE_CHECKING:
-    from asr.sweep import Outcome
+from asr.cli.sweep import Jobs, Slurm, Sweep, Trials, train_many
 
 
 def train(
@@ -18,13 +16,10 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Try the longest batch, say time and memory, write nothing.")
     ] = False,
-    sweep: Annotated[
-        bool,
-        typer.Option("--sweep", help="Train every combination of settings given as a,b,c or range(1,4)."),
-    ] = False,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Trainings of a sweep at a time; set trainer.threads=1.")
-    ] = 1,
+    sweep: Sweep = False,
+    trials: Trials = None,
+    jobs: Jobs = None,
+    slurm: Slurm = None,
     show: Annotated[bool, typer.Option("--show", help="Print the settings as YAML and stop.")] = False,
 ) -> None:
     """Train a recogniser; the same command goes on where it was stopped.
@@ -46,9 +41,15 @@ def train(
         asr train recipe=fsdd --dry-run
 
         asr train --sweep --jobs 2 recipe=fsdd model=bilstm,bigru model.hidden_size=192,256 trainer.threads=1
+
+        asr train --trials 20 recipe=fsdd trainer.learning_rate=5e-4..5e-3 model.dropout=0.1..0.5 model=bilstm,bigru
+
+        asr train --sweep --slurm "--partition=gpu --gpus=1 --cpus-per-task=4 --time=4:00:00" recipe=fsdd seed=1,2,3
     """
-    if sweep:
-        return _sweep(overrides or [], jobs)
+    if sweep or trials:
+        return train_many(overrides or [], trials, jobs, slurm)
+    if jobs or slurm is not None:
+        raise typer.BadParameter("--jobs and --slurm go with --sweep or --trials")
     from asr.config import compose
 
     settings = compose(overrides or [])
@@ -98,24 +99,3 @@ def _train(settings: object) -> None:
     if result.interrupted:
         # As shells have it: scripts see that the training was not finished, and why.
         raise typer.Exit(128 + result.interrupted)
-
-
-def _sweep(overrides: list[str], jobs: int) -> None:
-    from asr.sweep import expand, run
-
-    points = expand(overrides)
-    say(f"{len(points)} trainings, {jobs} at a time, in {points[0].run_dir.parent}")
-    outcomes = run(points, jobs, lambda one: say(f"{' '.join(one.point.particular)}: {_outcome(one)}"))
-    print("| settings | dev WER % [95 %] | epoch | folder |\n|---|---|---|---|")
-    for one in outcomes:
-        print(
-            f"| {' '.join(one.point.particular)} | {_outcome(one)} | {one.epoch or ''} | {one.point.run_dir} |"
-        )
-    raise typer.Exit(1 if outcomes[-1].dev_wer is None else 0)
-
-
-def _outcome(one: "Outcome") -> str:
-    if one.dev_wer is None:
-        return one.failure
-    low, high = one.interval
-    return f"{100 * one.dev_wer:.2f} [{100 * low:.2f}, {100 * high:.2f}]"

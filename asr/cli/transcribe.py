@@ -14,6 +14,7 @@ import typer
 from asr.cli.console import complain, say
 from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
 from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
+from asr.wording import counted
 
 if TYPE_CHECKING:
     from asr.errors import AsrError
@@ -114,7 +115,7 @@ def _run(
     elapsed = time.perf_counter() - started
     if not quiet:
         failed = f", {num_failed} failed" if num_failed else ""
-        count = "1 recording" if len(sources) == 1 else f"{len(sources)} recordings"
+        count = counted(len(sources), "recording")
         say(
             f"{count}{failed}, {seconds:.1f} s of audio in {elapsed:.1f} s, "
             f"{seconds / max(elapsed, 1e-9):.0f} times real time"

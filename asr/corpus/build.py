@@ -14,6 +14,7 @@ from asr.corpus.items import Item, RecordingFinder, read_lines
 from asr.errors import AsrError, AudioError, ManifestError
 from asr.manifest import Utterance
 from asr.shards import is_shards, read_shards
+from asr.wording import counted
 
 Progress = Callable[[int, int], None]
 """Told how many are done, and of how many."""
@@ -127,7 +128,7 @@ def _texts_beside(folder: Path) -> Iterator[Item]:
         )
     if not any(path.with_suffix(".txt").exists() for path in recordings):
         raise ManifestError(
-            f"{folder}: none of its {len(recordings)} recordings has a text beside it; "
+            f"{folder}: no text lies beside its {counted(len(recordings), 'recording')}; "
             f"write {recordings[0].stem}.txt and so on, or name the table that holds the texts."
         )
     return map(_text_beside, recordings)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from asr.manifest import Utterance
 from asr.text import normalize
+from asr.wording import counted
 
 Manifests = Mapping[str, Sequence[Utterance]]
 
@@ -70,7 +71,7 @@ def _shared(
 
 def _speaker(speaker: str, count: int, earlier: str) -> str:
     return (
-        f"speaker {speaker} ({count} utterances here) is in {earlier} too, "
+        f"speaker {speaker} ({counted(count, 'utterance')} here) is in {earlier} too, "
         "so the score says nothing of new speakers; use `asr data split --by speaker`"
     )
 
@@ -80,8 +81,8 @@ def _sentences(
 ) -> Leak:
     total, example = sum(map(len, shared.values())), next(iter(shared))
     message = (
-        f"{total} of {len(utterances)} utterances here have a sentence of {earlier} "
-        f"({len(shared)} sentences, {example!r} for one); "
+        f"sentences of {earlier} stand in {total} of {counted(len(utterances), 'utterance')} here "
+        f"({counted(len(shared), 'sentence')}, {example!r} for one); "
         "unless the corpus means it, use `asr data split --by sentence`"
     )
     return Leak(name, min(map(min, shared.values())), "sentence", message, "warning")

@@ -8,6 +8,7 @@ from itertools import accumulate
 from asr.errors import ManifestError
 from asr.manifest import Utterance
 from asr.text import normalize
+from asr.wording import counted
 
 Group = list[Utterance]
 
@@ -45,7 +46,7 @@ def split(
     fractions = {name: fraction for name, fraction in {"test": test, "dev": dev}.items() if fraction}
     if len(groups) <= len(fractions):
         raise ManifestError(
-            f"{len(groups)} {by}s cannot fill {len(fractions) + 1} splits; "
+            f"{counted(len(groups), by)} cannot fill {len(fractions) + 1} splits; "
             "use another --by, or a fraction of 0."
         )
     random.Random(seed).shuffle(groups)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from asr.corpus.items import Item, read_lines
 from asr.errors import ManifestError
+from asr.wording import counted
 
 SUFFIXES = frozenset({".csv", ".tsv"})
 FOLDERS = (".", "wavs", "clips", "audio", "wav")
@@ -97,7 +98,9 @@ def _first(names: Sequence[str], known: Iterable[str]) -> int | None:
 def _item(row: Sequence[str], columns: Columns, where: str) -> Item:
     cells = [cell.strip() for cell in row]
     if len(cells) <= max(columns.audio, min(columns.text)):
-        return Item(where, None, None, problem=f"only {len(cells)} columns; complete the row or remove it")
+        return Item(
+            where, None, None, problem=f"only {counted(len(cells), 'column')}; complete the row or remove it"
+        )
     text = next((cells[index] for index in columns.text if index < len(cells) and cells[index]), None)
     named = columns.speaker is not None and columns.speaker < len(cells)
     speaker = cells[columns.speaker] if named and columns.speaker is not None else None

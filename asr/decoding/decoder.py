@@ -65,6 +65,8 @@ class BeamSettings:
         for name in ("alpha", "beta", "unknown", "unknown_letter"):
             if not math.isfinite(getattr(self, name)):
                 raise DecoderError(f"{name}={getattr(self, name)} must be a finite number.")
+        if self.alpha < 0:
+            raise DecoderError(f"alpha={self.alpha:g} must not be negative; 0 leaves the language model out.")
         if not (self.token_threshold >= 0 and self.beam_threshold >= 0):
             raise DecoderError("token_threshold and beam_threshold must not be negative.")
 

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import LanguageModelError
+from asr.wording import counted
 
 MAX_ORDER = 6
 _BLOCK = 1 << 16
@@ -235,7 +236,7 @@ class _Reader:
         if not row or row[0].startswith(b"\\"):
             self._fail(f"has {due} {order}-grams fewer than \\data\\ says; copy it again, whole", index)
         self._fail(
-            f"has {len(row)} fields where a {order}-gram has {order + 1} or {order + 2}; "
+            f"has {counted(len(row), 'field')} where a {order}-gram has {order + 1} or {order + 2}; "
             "write the language model again",
             index,
         )

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from asr.errors import ConfigError
 from asr.models.recurrent import CELLS, RecurrentLayer
 from asr.models.subsampling import STRIDES, Subsampling
+from asr.wording import counted
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class ModelSettings:
             raise ConfigError("model: dropout and each of layer_dropout must lie in [0, 1).")
         if len(self.layer_dropout) not in (0, self.num_layers + 1):
             raise ConfigError(
-                f"model.layer_dropout has {len(self.layer_dropout)} numbers; "
-                f"{self.num_layers} layers and the head need {self.num_layers + 1}."
+                f"model.layer_dropout has {counted(len(self.layer_dropout), 'number')}; "
+                f"{counted(self.num_layers, 'layer')} and the head need {self.num_layers + 1}."
             )
 
     @property

@@ -14,6 +14,7 @@ from asr.settings import Settings
 from asr.training.losses import ctc_losses
 from asr.training.module import CTCTraining
 from asr.training.parts import Parts
+from asr.training.precision import DTYPES
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def measure_speed(settings: Settings) -> float:
     for _ in range(2):
         started = time.perf_counter()
         for batch in batches:
-            _step(module, _load(parts, batch), settings.trainer.precision == "bf16")
+            _step(module, _load(parts, batch), DTYPES[settings.trainer.precision])
             optimizer.step()
             optimizer.zero_grad()
         seconds = time.perf_counter() - started
@@ -94,7 +95,7 @@ def _measure(parts: Parts, longest: list[int]) -> DryRun:
     module = parts.module.to(device)
     batch = _load(parts, longest)
     started = time.perf_counter()
-    _step(module, batch, parts.settings.trainer.precision == "bf16")
+    _step(module, batch, DTYPES[parts.settings.trainer.precision])
     return DryRun(
         seconds=time.perf_counter() - started,
         audio_seconds=sum(parts.durations[index] for index in longest),
@@ -109,8 +110,8 @@ def _load(parts: Parts, indices: list[int]) -> Batch:
     return Batch(*(tensor.to(device) for tensor in collate([parts.dataset[index] for index in indices])))
 
 
-def _step(module: CTCTraining, batch: Batch, bf16: bool) -> None:
-    with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=bf16):
+def _step(module: CTCTraining, batch: Batch, dtype: torch.dtype) -> None:
+    with torch.autocast(batch.features.device.type, dtype, enabled=dtype != torch.float32):
         log_probs, lengths = module.acoustic.network(batch.features, batch.feature_lengths)
     loss = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths).mean()
     loss.backward()  # type: ignore[no-untyped-call]

@@ -23,10 +23,12 @@ from asr.training.doubts import corpus_doubts
 from asr.training.dry import try_longest
 from asr.training.files import no_room
 from asr.training.parts import Parts, say
+from asr.training.precision import plugin
 from asr.training.run_report import RunReport
 from asr.training.scorer import DevScorer
 from asr.training.state import CONFIG, STATE, StateFile, StateSaver, refuse_other_settings, settings_of
 from asr.training.watch import GradientPicture, GradientWatch
+from asr.wording import counted
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -130,9 +132,8 @@ def _trainer(settings: Settings, callbacks: list[Any]) -> lightning.Trainer:
         accelerator="gpu" if device.type == "cuda" else device.type,
         devices=1,
         max_epochs=trainer.max_epochs,
-        precision="bf16-mixed" if trainer.precision == "bf16" else "32-true",
         callbacks=callbacks,
-        plugins=[StateFile()],
+        plugins=[StateFile(), plugin(trainer)],
         logger=TensorBoardLogger(settings.run_dir, name="tensorboard", version=""),
         reload_dataloaders_every_n_epochs=1,
         enable_checkpointing=False,
@@ -155,13 +156,13 @@ def _describe(parts: Parts, console: Console) -> None:
     batches = parts.batches(1)
     padding = 1 - seconds / sum(map(parts.padded_seconds, batches))
     accumulate = parts.settings.trainer.accumulate
-    steps = f"in {parts.module.steps_per_epoch} steps " if accumulate > 1 else ""
+    steps = f"in {counted(parts.module.steps_per_epoch, 'step')} " if accumulate > 1 else ""
     parameters = sum(p.numel() for p in parts.module.parameters())
     say(
         console,
-        f"{len(parts.train)} utterances, {seconds / 3600:.2f} h, {len(batches)} batches an epoch "
-        f"{steps}({100 * padding:.1f} % padding); {len(parts.dev)} dev utterances; "
-        f"{len(parts.model.vocabulary)} symbols, {parameters / 1e6:.2f} M parameters",
+        f"{counted(len(parts.train), 'utterance')}, {seconds / 3600:.2f} h, {counted(len(batches), 'batch')} an epoch "
+        f"{steps}({100 * padding:.1f} % padding); {counted(len(parts.dev), 'dev utterance')}; "
+        f"{counted(len(parts.model.vocabulary), 'symbol')}, {parameters / 1e6:.2f} M parameters",
     )
 
 

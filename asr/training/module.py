@@ -18,6 +18,7 @@ from asr.manifest import Utterance
 from asr.settings import Settings
 from asr.training.gradients import Gradients
 from asr.training.losses import ctc_losses, smoothed
+from asr.training.precision import scaler, unscale
 from asr.training.schedule import rate
 from asr.training.weights import MovingAverage, noisy, replaced
 
@@ -49,6 +50,7 @@ class CTCTraining(lightning.LightningModule):
         self.steps_per_epoch = steps_per_epoch
         self.average = MovingAverage(acoustic, settings.trainer.ema) if settings.trainer.ema else None
         self.plateau_scale = 1.0
+        self.scaler = scaler(settings.trainer)
         self.gradients: Gradients | None = None
         """As they were when last measured."""
         self.num_left_out = 0
@@ -111,6 +113,7 @@ class CTCTraining(lightning.LightningModule):
         checkpoint["state_version"] = STATE_VERSION
         checkpoint["plateau_scale"] = self.plateau_scale
         checkpoint["num_left_out"] = self.num_left_out
+        checkpoint["scaler"] = self.scaler.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it back."""
@@ -121,6 +124,7 @@ class CTCTraining(lightning.LightningModule):
             )
         self.plateau_scale = checkpoint["plateau_scale"]
         self.num_left_out = checkpoint["num_left_out"]
+        self.scaler.load_state_dict(checkpoint.get("scaler", {}))
 
     def _seed(self, part: int) -> None:
         """Every random choice of a batch follows from the seed, the step's number and its place in the step."""
@@ -133,7 +137,7 @@ class CTCTraining(lightning.LightningModule):
         for weight in self.parameters():
             if weight.grad is not None:
                 weight.grad.mul_(before / len(self._taken))
-        self.manual_backward(losses.sum() / len(self._taken))
+        self.manual_backward(self.scaler.scale(losses.sum() / len(self._taken)))
 
     def _step(self) -> None:
         """Move the weights; a gradient that is not finite would poison them all: dropped."""
@@ -141,10 +145,12 @@ class CTCTraining(lightning.LightningModule):
         assert isinstance(optimizer, lightning.pytorch.core.optimizer.LightningOptimizer)
         for group in optimizer.param_groups:
             group["lr"] = self.settings.trainer.learning_rate * self.rate(self.global_step)
+        overflowed = bool(self._taken) and unscale(self.scaler, optimizer.optimizer)
         norm = nn.utils.clip_grad_norm_(self.parameters(), self.settings.trainer.clip_norm or math.inf)
         if not norm.isfinite():
             optimizer.zero_grad()
-            self._leave_out(self._taken, "gradient")
+            if not overflowed:
+                self._leave_out(self._taken, "gradient")
         elif self._taken:
             self._mean_over_epoch("gradient_norm", norm, 1)
         optimizer.step()  # without gradients it only counts

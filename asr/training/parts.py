@@ -27,13 +27,16 @@ from asr.settings import RecognizerSettings, Settings
 from asr.shards import read_utterances
 from asr.text import Vocabulary
 from asr.training.module import CTCTraining
+from asr.training.precision import refuse_unfit
 from asr.training.transfer import freeze, inherit, shared_vocabulary
+from asr.wording import counted
 
 
 class Parts:
     """Built once from the settings; what cannot be trained on is named on the console."""
 
     def __init__(self, settings: Settings, console: Console):
+        refuse_unfit(settings.trainer)
         torch.manual_seed(settings.seed)
         if settings.trainer.threads:
             torch.set_num_threads(settings.trainer.threads)
@@ -118,8 +121,10 @@ class Parts:
     def _report_unknown(self, dev: list[Utterance], console: Console) -> None:
         counts = count_unknown(dev, self.model.vocabulary, self.settings.text)
         if counts:
-            names = ", ".join(f"{character!r} {count} times" for character, count in counts.most_common(10))
-            say(console, f"dev: {counts.total()} characters that no training text has: {names}")
+            names = ", ".join(
+                f"{character!r} {counted(count, 'time')}" for character, count in counts.most_common(10)
+            )
+            say(console, f"dev: {counted(counts.total(), 'character')} that no training text has: {names}")
 
     def _store_statistics(self, inherited: bool) -> None:
         theirs = self.model.acoustic.front_end
