@@ -233,10 +233,13 @@ def build_ngram(
     output: Path,
     order: int = 3,
     *,
+    prune: Sequence[int] = (0,),
     characters: bool = False,
     text: TextSettings = TextSettings(),
 ) -> Path:
     """Write the n-gram of sentences, as transcripts write them; discounts fall back where the text is small.
+
+    ``prune`` is that of ``kneser_ney.build``.
 
     One of ``characters`` knows the space even where no text has one, for by the space it is told from one of words.
 
@@ -246,7 +249,7 @@ def build_ngram(
     sentences: Iterable[list[str]] = (words for line in lines if (words := normalize(line, text).split()))
     if characters:
         sentences = itertools.chain(map(to_characters, sentences), [[SPACE]])
-    arpa.write(output, kneser_ney.build(sentences, order, discount_fallback=kneser_ney.FALLBACK))
+    arpa.write(output, kneser_ney.build(sentences, order, prune, discount_fallback=kneser_ney.FALLBACK))
     return output
 
 

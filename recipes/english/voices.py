@@ -9,7 +9,7 @@ import soundfile
 from rich.console import Console
 from rich.progress import track
 
-from asr.manifest import Utterance, write_manifest
+from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.synthesis import Manner, Voice, at_level, check_programs, speak
 
 SAMPLE_RATE = 16000
@@ -33,7 +33,7 @@ RECORDED_SHARE = 0.75
 
 
 def synthesise(sentences: list[str], output_dir: Path, *, seed: int = 1) -> Path:
-    """Let a voice drawn at random read each sentence, at a pace of its own.
+    """Let a voice drawn at random read each sentence, at a pace of its own; what was read before is not read again.
 
     Returns:
         The manifest ``voices.jsonl``; the audio lies beside it in ``voices/``.
@@ -41,13 +41,15 @@ def synthesise(sentences: list[str], output_dir: Path, *, seed: int = 1) -> Path
     Raises:
         AsrError: a synthesiser or one of its voices is not installed.
     """
+    path = Path(output_dir) / "voices.jsonl"
+    if path.exists() and [utterance.text for utterance in read_manifest(path)] == sentences:
+        return path
     check_programs()
     read = partial(_read, sentences, folder=Path(output_dir) / "voices", seed=seed)
     with ThreadPoolExecutor(max_workers=2) as pool:
         console = Console(stderr=True)
         spoken = pool.map(read, range(len(sentences)))
         utterances = list(track(spoken, "synthesising voices", total=len(sentences), console=console))
-    path = Path(output_dir) / "voices.jsonl"
     write_manifest(path, utterances)
     return path
 
