@@ -7,7 +7,8 @@
     ├── ConfigError          a setting that is unknown or out of range
     ├── CheckpointError      a model directory that is incomplete or of another format
     ├── DecoderError         scores that cannot be decoded
-    └── LanguageModelError   a language model that cannot be read
+    ├── LanguageModelError   a language model that cannot be read
+    └── WorkerError          a process of a training on several that was lost
 
 Every message is one sentence that names the file, the reason and the remedy, fit to be printed as it is.
 """
@@ -43,3 +44,7 @@ class DecoderError(AsrError):
 
 class LanguageModelError(AsrError):
     """A language model cannot be read or does not fit."""
+
+
+class WorkerError(AsrError):
+    """Another process of a training on several was lost, or has not come."""

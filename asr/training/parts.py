@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 
 import torch
 from rich.console import Console
@@ -26,6 +27,7 @@ from asr.manifest import Utterance
 from asr.settings import RecognizerSettings, Settings
 from asr.shards import read_utterances
 from asr.text import Vocabulary
+from asr.training import distributed
 from asr.training.module import CTCTraining
 from asr.training.transfer import freeze, inherit, shared_vocabulary
 
@@ -86,16 +88,16 @@ class Parts:
             window=data.shuffle_window,
         )
 
-    def padded_seconds(self, batch: list[int]) -> float:
+    def padded_seconds(self, batch: Sequence[int]) -> float:
         """Seconds of audio in a batch with its padding."""
-        return len(batch) * max(self.durations[index] for index in batch)
+        return len(batch) * max((self.durations[index] for index in batch), default=0.0)
 
     def loader(self, epoch: int) -> "DataLoader[Example]":
-        """The batches of an epoch, read."""
+        """This process's share of the batches of an epoch, read."""
         self.dataset.epoch = epoch
         return DataLoader(
             self.dataset,
-            batch_sampler=self.batches(epoch),
+            batch_sampler=[list(distributed.share(batch)) for batch in self.batches(epoch)],
             collate_fn=collate,
             num_workers=self.settings.data.num_workers,
         )
