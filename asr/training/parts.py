@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 from collections.abc import Sequence
 
 import torch
@@ -100,6 +101,7 @@ class Parts:
             batch_sampler=[list(distributed.share(batch)) for batch in self.batches(epoch)],
             collate_fn=collate,
             num_workers=self.settings.data.num_workers,
+            worker_init_fn=_ignore_signals,
         )
 
     def _trainable(self, utterances: list[Utterance], console: Console) -> list[Utterance]:
@@ -143,6 +145,12 @@ class Parts:
             cache_audio=settings.data.cache_audio,
             feature_cache=settings.data.feature_cache,
         )
+
+
+def _ignore_signals(worker: int) -> None:
+    """Ctrl-C and a cluster's SIGTERM go to loaders too: they live until the training has no more use for them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def say(console: Console, line: str) -> None:
