@@ -35,7 +35,7 @@ def start(settings: Settings, *options: str) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen) -> tuple[str, str]:
-    printed, said = process.communicate(timeout=100)
+    printed, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     return printed, said
 
@@ -64,7 +64,7 @@ def worker(process: subprocess.Popen, rank: int) -> int:
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory) -> Settings:
-    """All that could differ, but for dropout; batches of one utterance too, and one with an infinite loss."""
+    """All that could differ, but for dropout; batches of one utterance too, one with an infinite loss, five to score."""
     folder = tmp_path_factory.mktemp("shared")
     trainer = {
         "accumulate": 2,
@@ -81,6 +81,7 @@ def asked(tmp_path_factory) -> Settings:
         data={"batch_seconds": 2.5},
         run_dir=folder / "one",
     )
+    write_manifest(asked.data.dev, read_manifest(asked.data.dev)[:5])
     soundfile.write(folder / "lie.wav", utter("a")[:800], RATE)
     lie = Utterance(str(folder / "lie.wav"), 1.5, "ab cd ab cd ab")
     write_manifest(asked.data.train, [*read_manifest(asked.data.train), lie])
@@ -113,6 +114,7 @@ def test_two_processes_give_the_curve_of_one(asked, alone, two):
     assert_same_curve(without_seconds(rows(settings)), alone)
     assert [row["left_out"] for row in alone] == list(range(1, 11))
     assert len({row["dev_cer"] for row in alone}) > 3
+    assert "sync_dist" not in said
     # One of them speaks, but for what only the other knows.
     assert printed == f"{asr.checkpoint.resolve(settings.run_dir)}\n"
     assert len(re.findall(r"^epoch ", said, re.MULTILINE)) == 10
@@ -133,7 +135,7 @@ def test_a_lost_worker_ends_the_run_which_then_goes_on(asked, alone, two):
     process = start(settings)
     said = wait_for(process, r"epoch +2/")
     os.kill(worker(process, 0), signal.SIGKILL)
-    said += process.communicate(timeout=100)[1]
+    said += process.communicate(timeout=300)[1]
     assert process.returncode == 1
     assert re.search(LOST, said), said
     assert "epoch   10/10" not in said
@@ -153,7 +155,7 @@ def test_a_signal_ends_both_after_the_same_step(asked):
     process = start(settings)
     wait_for(process, r"epoch +1/")
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=100)[1]
+    said = process.communicate(timeout=300)[1]
     assert said.count("SIGTERM: scoring and saving what there is; once more to leave at once.") == 1
     assert re.search(r"^best dev WER ", said, re.MULTILINE), said
     assert "A worker was lost" not in said

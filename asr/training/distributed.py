@@ -44,9 +44,10 @@ def joined(device: str) -> Iterator[None]:
         _take_gpu(int(os.environ["LOCAL_RANK"]))
     with _all_there():
         distributed.init_process_group(_BACKENDS[kind], timeout=PATIENCE)
-    yield
-    # Not after an error: what others have died of could make this wait for them.
-    distributed.destroy_process_group()
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
 
 
 def rank() -> int:
@@ -171,7 +172,7 @@ def _all_there() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # gloo has no class of its own
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0].rpartition("] ")[2]  # without the place in gloo's source
         raise WorkerError(
             f"A worker was lost, so process {rank()} of {world_size()} stops ({reason}); "
             "the same command goes on after the last whole epoch."
