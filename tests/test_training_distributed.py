@@ -64,7 +64,7 @@ def worker(process: subprocess.Popen, rank: int) -> int:
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory) -> Settings:
-    """All that could differ, but for dropout; batches of one utterance too, one with an infinite loss, five to score."""
+    """All that could differ, but for dropout; batches of one utterance, one infinite loss, five to score."""
     folder = tmp_path_factory.mktemp("shared")
     trainer = {
         "accumulate": 2,
