@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         LanguageModelError,
         ManifestError,
         VocabularyError,
+        WorkerError,
     )
     from asr.evaluation import evaluate
     from asr.lm.load import load_language_model
@@ -41,6 +42,7 @@ _HOMES = {
         "LanguageModelError",
         "ManifestError",
         "VocabularyError",
+        "WorkerError",
     ),
     "asr.evaluation": ("evaluate",),
     "asr.lm.load": ("load_language_model",),
@@ -66,6 +68,7 @@ __all__ = [
     "Utterance",
     "VocabularyError",
     "Word",
+    "WorkerError",
     "evaluate",
     "load",
     "load_language_model",

@@ -8,7 +8,8 @@
     ├── CheckpointError      a model directory that is incomplete or of another format
     ├── DecoderError         scores that cannot be decoded
     ├── LanguageModelError   a language model that cannot be read
-    └── DownloadError        a corpus that cannot be fetched from its home
+    ├── DownloadError        a corpus that cannot be fetched from its home
+    └── WorkerError          a process of a training on several that was lost
 
 Every message is one sentence that names the file, the reason and the remedy, fit to be printed as it is.
 """
@@ -48,3 +49,7 @@ class LanguageModelError(AsrError):
 
 class DownloadError(AsrError):
     """A corpus cannot be fetched from its home, or is not what its home publishes."""
+
+
+class WorkerError(AsrError):
+    """Another process of a training on several was lost, or has not come."""

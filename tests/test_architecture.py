@@ -109,7 +109,7 @@ PUBLIC = [
         "Hypothesis",
     ),
     *("LanguageModelError", "ManifestError", "Recognizer", "Transcript", "Utterance", "VocabularyError"),
-    *("Word", "evaluate", "load", "load_language_model", "read_manifest", "write_manifest"),
+    *("Word", "WorkerError", "evaluate", "load", "load_language_model", "read_manifest", "write_manifest"),
 ]
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "bundled" not in path.parts)

@@ -6,13 +6,21 @@ from torch import Tensor
 from asr.augment.settings import AugmentSettings
 
 
-def mask_features(features: Tensor, lengths: Tensor, settings: AugmentSettings) -> Tensor:
+def mask_features(
+    features: Tensor, lengths: Tensor, settings: AugmentSettings, rank: int = 0, world_size: int = 1
+) -> Tensor:
     """SpecAugment on ``(batch, time, feature)``: random stretches and bands become zero, the normalised mean.
 
-    Drawn from torch's generator on the CPU, whatever the device, so that one seed gives one training.
+    Drawn from torch's generator on the CPU, whatever the device, so that one seed gives one training. Where the batch
+    is every ``world_size``-th utterance of a larger one, from ``rank`` on, each is masked as it would be there.
     """
     masked = features.clone()
-    for utterance, length in zip(masked, lengths.tolist(), strict=True):
+    ends = lengths.tolist()
+    for place in range(len(ends) * world_size):
+        own, owner = divmod(place, world_size)
+        # What falls to others is drawn too, and masks nothing here.
+        length = ends[own] if owner == rank else 0
+        utterance = masked[own, :length]
         for _ in range(settings.time_masks):
             start, end = _span(length, min(settings.time_mask_frames, length // 5))
             utterance[start:end] = 0

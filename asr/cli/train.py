@@ -40,6 +40,8 @@ def train(
 
         asr train recipe=fsdd --dry-run
 
+        torchrun --standalone --nproc-per-node 2 -m asr train recipe=fsdd     # shared by two processes: docs/scale.md
+
         asr train --sweep --jobs 2 recipe=fsdd model=bilstm,bigru model.hidden_size=192,256 trainer.threads=1
 
         asr train --trials 20 recipe=fsdd trainer.learning_rate=5e-4..5e-3 model.dropout=0.1..0.5 model=bilstm,bigru
@@ -75,6 +77,8 @@ def _dry_run(settings: object) -> None:
 
     assert isinstance(settings, Settings)
     tried = training.dry_run(settings)
+    if not training.is_first():
+        return
     speed = tried.audio_seconds / tried.seconds
     print(
         f"{tried.num_parameters / 1e6:.2f} M parameters; one batch, the longest, "
@@ -90,12 +94,13 @@ def _train(settings: object) -> None:
 
     assert isinstance(settings, Settings)
     result = training.train(settings)
-    say(
-        f"best dev WER {100 * result.dev_wer:.2f} % in epoch {result.best_epoch}, "
-        f"{result.minutes:.1f} minutes; "
-        f"next: asr evaluate {settings.data.test or 'test.jsonl'} -m {result.model_dir}"
-    )
-    print(result.model_dir)
+    if training.is_first():
+        say(
+            f"best dev WER {100 * result.dev_wer:.2f} % in epoch {result.best_epoch}, "
+            f"{result.minutes:.1f} minutes; "
+            f"next: asr evaluate {settings.data.test or 'test.jsonl'} -m {result.model_dir}"
+        )
+        print(result.model_dir)
     if result.interrupted:
         # As shells have it: scripts see that the training was not finished, and why.
         raise typer.Exit(128 + result.interrupted)

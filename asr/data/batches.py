@@ -40,14 +40,18 @@ class Batch(NamedTuple):
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Pad with zeros to the longest; the lengths say where each ends."""
+    """Pad with zeros to the longest; the lengths say where each ends. Of no examples, a batch of none."""
     return Batch(
-        pad_sequence([example.features for example in examples], batch_first=True),
+        _padded([example.features for example in examples]),
         torch.tensor([len(example.features) for example in examples]),
-        pad_sequence([example.targets for example in examples], batch_first=True),
+        _padded([example.targets for example in examples]),
         torch.tensor([len(example.targets) for example in examples]),
-        torch.tensor([example.place for example in examples]),
+        torch.tensor([example.place for example in examples], dtype=torch.long),
     )
+
+
+def _padded(tensors: list[Tensor]) -> Tensor:
+    return pad_sequence(tensors, batch_first=True) if tensors else torch.empty(0)
 
 
 def make_batches(

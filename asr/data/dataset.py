@@ -50,7 +50,8 @@ class SpeechDataset(Dataset[Example]):
         self.augment = augment
         self.seed = seed
         self.epoch = 0
-        self.targets = [torch.tensor(vocabulary.encode(u.text, text), dtype=torch.long) for u in utterances]
+        self.vocabulary = vocabulary
+        self.text = text
         self._voices = [i for i, u in enumerate(utterances) if u.features_filepath is None]
         rate = front_end.settings.sample_rate
         self._noise = NoiseFolder(augment.noise_dir, rate) if augment.noise_dir else colored_noise
@@ -66,7 +67,9 @@ class SpeechDataset(Dataset[Example]):
         Raises:
             AudioError: its audio cannot be read.
         """
-        return Example(self._features(index), self.targets[index], index)
+        # Encoded here: kept for all, targets would take three times the memory of their texts and times.
+        labels = self.vocabulary.encode(self.utterances[index].text, self.text)
+        return Example(self._features(index), torch.tensor(labels, dtype=torch.long), index)
 
     def statistics(self, most: int = 500) -> tuple[Tensor, Tensor]:
         """Mean and deviation ``(feature,)`` before normalisation, over up to ``most`` utterances."""

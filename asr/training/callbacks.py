@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
 from asr.data import Batch
+from asr.training import distributed
 from asr.training.scorer import DevScorer
 
 
@@ -46,7 +47,8 @@ class Progress(Callback):
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Move on by the seconds of audio in the batch."""
-        seconds = sum(self.durations[index] for index in batch.indices.tolist())
+        # Its share of the batch stands for those of the other processes.
+        seconds = distributed.world_size() * sum(self.durations[index] for index in batch.indices.tolist())
         self.heard += seconds
         speed = self.heard / (time.perf_counter() - self.started)
         loss = float(outputs["loss"]) if outputs else float("nan")
@@ -69,7 +71,10 @@ class Progress(Callback):
 
 
 class StopOnSignal(Callback):
-    """Ctrl-C or a polite kill ends the training after the step it is in, scored and saved; the next at once."""
+    """Ctrl-C or a polite kill ends the training after the step it is in, scored and saved; the next at once.
+
+    Of several processes all end at the same step, whichever of them were told to.
+    """
 
     def __init__(self, tell: Callable[[str], None]):
         self.tell = tell
@@ -84,12 +89,20 @@ class StopOnSignal(Callback):
             name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
             self.tell(f"{name}: scoring and saving what there is; once more to leave at once.")
             self.received = number
-            trainer.should_stop = True
             self._give_back()
 
         with contextlib.suppress(ValueError):
             for number in (signal.SIGINT, signal.SIGTERM):
                 self.previous[number] = signal.signal(number, stop)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Stop, if any process has been told to."""
+        self.received = int(distributed.largest(self.received))
+        trainer.should_stop = trainer.should_stop or self.received > 0
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Stop before another epoch, if the signal came while the last one was scored."""
+        self.on_train_batch_end(trainer)
 
     def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
         """Give the signals back."""

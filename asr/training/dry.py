@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from asr.acoustic import pick_device
 from asr.data import Batch, collate
 from asr.errors import ConfigError
 from asr.settings import Settings
+from asr.training import distributed
 from asr.training.losses import ctc_losses
 from asr.training.module import CTCTraining
 from asr.training.parts import Parts
@@ -35,7 +37,8 @@ def dry_run(settings: Settings, *, console: Console | None = None) -> DryRun:
     Raises:
         ConfigError: it does not fit into memory.
     """
-    return try_longest(Parts(settings, console or Console(stderr=True)))
+    with distributed.joined(settings.trainer.device):
+        return try_longest(Parts(settings, distributed.first_only(console)))
 
 
 def measure_speed(settings: Settings) -> float:
@@ -67,9 +70,9 @@ def try_longest(parts: Parts) -> DryRun:
     Raises:
         ConfigError: the batch does not fit into memory. (Where the system kills instead of refusing, nobody can say.)
     """
-    longest = max(parts.batches(1), key=parts.padded_seconds)
+    longest = max(parts.batches(1), key=lambda batch: parts.padded_seconds(distributed.share(batch)))
     try:
-        return _measure(parts, longest)
+        return _measure(parts, distributed.share(longest))
     except (MemoryError, RuntimeError) as error:  # torch has an error class of its own for GPUs only
         if "memory" not in str(error).lower():
             raise
@@ -78,7 +81,7 @@ def try_longest(parts: Parts) -> DryRun:
         parts.module.zero_grad()
 
 
-def _remedy(parts: Parts, longest: list[int]) -> str:
+def _remedy(parts: Parts, longest: Sequence[int]) -> str:
     seconds = parts.padded_seconds(longest)
     if len(longest) == 1:
         name = parts.train[longest[0]].name
@@ -90,12 +93,13 @@ def _remedy(parts: Parts, longest: list[int]) -> str:
     )
 
 
-def _measure(parts: Parts, longest: list[int]) -> DryRun:
+def _measure(parts: Parts, longest: Sequence[int]) -> DryRun:
     device = pick_device(parts.settings.trainer.device)
     module = parts.module.to(device)
-    batch = _load(parts, longest)
+    batch = _load(parts, longest) if longest else None
     started = time.perf_counter()
-    _step(module, batch, DTYPES[parts.settings.trainer.precision])
+    if batch is not None:
+        _step(module, batch, DTYPES[parts.settings.trainer.precision])
     return DryRun(
         seconds=time.perf_counter() - started,
         audio_seconds=sum(parts.durations[index] for index in longest),
@@ -105,7 +109,7 @@ def _measure(parts: Parts, longest: list[int]) -> DryRun:
     )
 
 
-def _load(parts: Parts, indices: list[int]) -> Batch:
+def _load(parts: Parts, indices: Sequence[int]) -> Batch:
     device = pick_device(parts.settings.trainer.device)
     return Batch(*(tensor.to(device) for tensor in collate([parts.dataset[index] for index in indices])))
 

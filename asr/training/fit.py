@@ -7,9 +7,11 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import lightning
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from torch.utils.data import DataLoader
@@ -18,6 +20,7 @@ from asr import checkpoint
 from asr.acoustic import pick_device
 from asr.data import Example
 from asr.settings import Settings, save_yaml
+from asr.training import distributed
 from asr.training.callbacks import Progress, StopOnSignal
 from asr.training.doubts import corpus_doubts
 from asr.training.dry import try_longest
@@ -61,7 +64,8 @@ class _EpochData(lightning.LightningDataModule):
 def train(settings: Settings, *, console: Console | None = None) -> TrainingResult:
     """Train until the last epoch, the early stop or Ctrl-C; go on where a run of the same settings was left.
 
-    A larger ``trainer.max_epochs`` lengthens a run, a finished one too.
+    A larger ``trainer.max_epochs`` lengthens a run, a finished one too. Started by torchrun, all its processes share
+    the work; the first prints and writes.
 
     ``run_dir`` then holds ``best/`` and ``last/`` (model directories), ``report.html``, ``metrics.csv`` and ``.json``,
     ``gradients.png``, ``tensorboard/``, ``config.yaml`` and ``last.ckpt`` (the state to go on from).
@@ -70,19 +74,26 @@ def train(settings: Settings, *, console: Console | None = None) -> TrainingResu
         ConfigError: a set is not given, ``run_dir`` holds a training of other settings, or memory is too small.
         CheckpointError: the disk is full; what was saved last is still there.
         ManifestError, AudioError, VocabularyError: the data cannot be trained on.
+        WorkerError: another process was lost.
     """
-    console = console or Console(stderr=True)
+    with distributed.joined(settings.trainer.device):
+        return _train(settings, distributed.first_only(console))
+
+
+def _train(settings: Settings, console: Console) -> TrainingResult:
     run_dir = Path(settings.run_dir)
     before = settings_of(run_dir)
     if before:
         refuse_other_settings(run_dir, before, settings)
     parts = Parts(settings, console)
-    for sentence in corpus_doubts(parts.sets, parts.requirements):
-        say(console, sentence)
+    if distributed.is_first():
+        for sentence in corpus_doubts(parts.sets, parts.requirements):
+            say(console, sentence)
     if not before:
         try_longest(parts)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    save_yaml(settings, run_dir / CONFIG)
+    if distributed.is_first():
+        run_dir.mkdir(parents=True, exist_ok=True)
+        save_yaml(settings, run_dir / CONFIG)
     _describe(parts, console)
     if before and before.trainer.max_epochs < settings.trainer.max_epochs:
         say(console, _lengthened(before, settings))
@@ -90,24 +101,27 @@ def train(settings: Settings, *, console: Console | None = None) -> TrainingResu
     scorer = DevScorer(parts.model, parts.dev, run_dir, tell)
     stop = StopOnSignal(tell)
     started = time.perf_counter()
-    _fit(
-        parts,
-        [
-            *([GradientWatch(parts)] if settings.trainer.watch_gradients else []),
-            scorer,
-            RunReport(parts, run_dir, scorer),
-            GradientPicture(run_dir, scorer),
-            StateSaver(run_dir),  # the last to write
-            stop,
-            Progress(parts.durations, settings.trainer.max_epochs, console, scorer),
-        ],
-    )
+    _fit(parts, _callbacks(parts, scorer, stop, console) if distributed.is_first() else [scorer, stop])
     minutes = (time.perf_counter() - started) / 60
-    best = checkpoint.resolve(run_dir)
+    best = distributed.from_first(lambda: checkpoint.resolve(run_dir))
     return TrainingResult(best, scorer.best[0], scorer.best_epoch, minutes, stop.received)
 
 
-def _fit(parts: Parts, callbacks: list[Any]) -> None:
+def _callbacks(parts: Parts, scorer: DevScorer, stop: StopOnSignal, console: Console) -> list[Callback]:
+    """What happens around the steps where a training prints and writes, in its order."""
+    trainer = parts.settings.trainer
+    return [
+        *([GradientWatch(parts)] if trainer.watch_gradients else []),
+        scorer,
+        RunReport(parts, scorer.run_dir, scorer),
+        GradientPicture(scorer.run_dir, scorer),
+        StateSaver(scorer.run_dir),  # the last to write
+        stop,
+        Progress(parts.durations, trainer.max_epochs, console, scorer),
+    ]
+
+
+def _fit(parts: Parts, callbacks: list[Callback]) -> None:
     state = Path(parts.settings.run_dir) / STATE
     _quieten()
     with warnings.catch_warnings():
@@ -125,16 +139,17 @@ def _fit(parts: Parts, callbacks: list[Any]) -> None:
             raise
 
 
-def _trainer(settings: Settings, callbacks: list[Any]) -> lightning.Trainer:
+def _trainer(settings: Settings, callbacks: list[Callback]) -> lightning.Trainer:
     trainer = settings.trainer
     device = pick_device(trainer.device)
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,
-        devices=1,
+        devices=[torch.cuda.current_device()] if device.type == "cuda" else 1,
         max_epochs=trainer.max_epochs,
         callbacks=callbacks,
-        plugins=[StateFile(), plugin(trainer)],
-        logger=TensorBoardLogger(settings.run_dir, name="tensorboard", version=""),
+        # To Lightning each process is alone, whatever torchrun or a cluster says: module.py adds up what they have.
+        plugins=[StateFile(), LightningEnvironment(), plugin(trainer)],
+        logger=distributed.is_first() and TensorBoardLogger(settings.run_dir, name="tensorboard", version=""),
         reload_dataloaders_every_n_epochs=1,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -177,6 +192,7 @@ def _expect_warnings() -> None:
     for pattern in (
         ".*does not have many workers.*",  # small corpora load faster than a worker starts
         ".*`training_step` returned `None`.*",  # on purpose: no utterance of the batch has a finite loss
+        ".*when logging on epoch level in distributed setting.*",  # what is logged has been added up before
         ".*`isinstance.treespec, LeafSpec.` is deprecated.*",  # Lightning 2.6 on torch 2.11
     ):
         warnings.filterwarnings("ignore", pattern)

@@ -16,6 +16,7 @@ from asr.data import Batch
 from asr.errors import CheckpointError
 from asr.manifest import Utterance
 from asr.settings import Settings
+from asr.training import distributed
 from asr.training.gradients import Gradients
 from asr.training.losses import ctc_losses, smoothed
 from asr.training.precision import scaler, unscale
@@ -31,7 +32,7 @@ class CTCTraining(lightning.LightningModule):
     """The acoustic model with its loss and optimiser.
 
     The gradient of a step is that of the mean loss over all its utterances, be they in one batch or, with
-    ``trainer.accumulate``, in several.
+    ``trainer.accumulate``, in several, and on one process or, with torchrun, on several.
     """
 
     def __init__(
@@ -57,6 +58,10 @@ class CTCTraining(lightning.LightningModule):
         """Utterances whose loss or gradient was not finite and that took no part in their step."""
         self._taken: list[int] = []
         """Places of the utterances whose gradient has been added since the last step."""
+        self._loss = 0.0
+        """The sum of their losses."""
+        self._num_lost = 0
+        """Utterances without a finite loss since the last step."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """The mean loss of a batch, its gradient added; after enough batches, a step of the optimiser.
@@ -76,19 +81,26 @@ class CTCTraining(lightning.LightningModule):
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What to minimise, of each utterance whose CTC loss is finite, and which these are ``(batch,)``."""
-        features = mask_features(batch.features, batch.feature_lengths, self.settings.augment)
+        if not len(batch.indices):  # fewer utterances than processes
+            return torch.empty(0), torch.empty(0, dtype=torch.bool)
+        features = mask_features(
+            *(batch.features, batch.feature_lengths, self.settings.augment),
+            *(distributed.rank(), distributed.world_size()),
+        )
+        distributed.draw_apart()
         log_probs, lengths = self.acoustic.network(features, batch.feature_lengths)
         losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths)
         kept = losses.isfinite()
         if not kept.all():
-            self._leave_out(batch.indices[~kept].tolist(), "loss")
+            self._name(batch.indices[~kept].tolist(), "loss")
+            self._num_lost += int((~kept).sum())
             log_probs, lengths = log_probs[kept], lengths[kept]
             losses = losses[kept]
         if len(losses):
             if not kept.all():
                 # The gradient of an infinite loss is NaN, even times zero: once more without it.
                 losses = ctc_losses(log_probs, lengths, batch.targets[kept], batch.target_lengths[kept])
-            self._mean_over_epoch("loss", losses.detach().mean(), len(losses))
+            self._loss += float(losses.detach().sum())
         return smoothed(losses, log_probs, lengths, self.settings.trainer.label_smoothing), kept
 
     def configure_optimizers(self) -> Any:
@@ -145,13 +157,16 @@ class CTCTraining(lightning.LightningModule):
         assert isinstance(optimizer, lightning.pytorch.core.optimizer.LightningOptimizer)
         for group in optimizer.param_groups:
             group["lr"] = self.settings.trainer.learning_rate * self.rate(self.global_step)
-        overflowed = bool(self._taken) and unscale(self.scaler, optimizer.optimizer)
+        num_taken = self._add_up()
+        # Of the sum: all processes have the same one, and the same scale.
+        overflowed = num_taken > 0 and unscale(self.scaler, optimizer.optimizer)
         norm = nn.utils.clip_grad_norm_(self.parameters(), self.settings.trainer.clip_norm or math.inf)
         if not norm.isfinite():
             optimizer.zero_grad()
             if not overflowed:
-                self._leave_out(self._taken, "gradient")
-        elif self._taken:
+                self._name(self._taken, "gradient")
+                self.num_left_out += num_taken
+        elif num_taken:
             self._mean_over_epoch("gradient_norm", norm, 1)
         optimizer.step()  # without gradients it only counts
         optimizer.zero_grad()
@@ -159,15 +174,25 @@ class CTCTraining(lightning.LightningModule):
         if self.average:
             self.average.update(self.acoustic)
 
+    def _add_up(self) -> int:
+        """Make the gradient that of all processes' utterances; how many these are."""
+        count, loss, num_lost = distributed.total(len(self._taken), self._loss, self._num_lost)
+        self._loss, self._num_lost = 0.0, 0
+        self.num_left_out += int(num_lost)
+        if count:
+            self._mean_over_epoch("loss", loss / count, int(count))
+            trained = [weight for weight in self.parameters() if weight.requires_grad]
+            distributed.add_gradients(trained, len(self._taken) / count)
+        return int(count)
+
     def rate(self, step: int) -> float:
         """The learning rate at a step, as a share of ``trainer.learning_rate``."""
         return rate(self.settings.trainer, step, self.steps_per_epoch, self.plateau_scale)
 
-    def _mean_over_epoch(self, name: str, value: Tensor, weight: int) -> None:
+    def _mean_over_epoch(self, name: str, value: float | Tensor, weight: int) -> None:
         self.log(name, value, on_step=False, on_epoch=True, logger=False, batch_size=weight)
 
-    def _leave_out(self, indices: Sequence[int], what: str) -> None:
-        self.num_left_out += len(indices)
+    def _name(self, indices: Sequence[int], what: str) -> None:
         for index in indices:
             name = self.utterances[index].name
             _log.warning("%s: its %s is not finite; left out of this step.", name, what)

@@ -2,6 +2,8 @@
 
 import math
 import os
+import signal
+from collections.abc import Sequence
 
 import torch
 from rich.console import Console
@@ -26,6 +28,7 @@ from asr.manifest import Utterance
 from asr.settings import RecognizerSettings, Settings
 from asr.shards import read_utterances
 from asr.text import Vocabulary
+from asr.training import distributed
 from asr.training.module import CTCTraining
 from asr.training.precision import refuse_unfit
 from asr.training.transfer import freeze, inherit, shared_vocabulary
@@ -89,18 +92,19 @@ class Parts:
             window=data.shuffle_window,
         )
 
-    def padded_seconds(self, batch: list[int]) -> float:
+    def padded_seconds(self, batch: Sequence[int]) -> float:
         """Seconds of audio in a batch with its padding."""
-        return len(batch) * max(self.durations[index] for index in batch)
+        return len(batch) * max((self.durations[index] for index in batch), default=0.0)
 
     def loader(self, epoch: int) -> "DataLoader[Example]":
-        """The batches of an epoch, read."""
+        """This process's share of the batches of an epoch, read."""
         self.dataset.epoch = epoch
         return DataLoader(
             self.dataset,
-            batch_sampler=self.batches(epoch),
+            batch_sampler=[list(distributed.share(batch)) for batch in self.batches(epoch)],
             collate_fn=collate,
             num_workers=self.settings.data.num_workers,
+            worker_init_fn=_ignore_signals,
         )
 
     def _trainable(self, utterances: list[Utterance], console: Console) -> list[Utterance]:
@@ -146,6 +150,12 @@ class Parts:
             cache_audio=settings.data.cache_audio,
             feature_cache=settings.data.feature_cache,
         )
+
+
+def _ignore_signals(worker: int) -> None:
+    """Ctrl-C and a cluster's SIGTERM go to loaders too: they live until the training has no more use for them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def say(console: Console, line: str) -> None:

@@ -13,7 +13,7 @@ from asr import checkpoint
 from asr.evaluation import Evaluation, evaluate
 from asr.manifest import Utterance
 from asr.recognizer import Recognizer
-from asr.training import epochs
+from asr.training import distributed, epochs
 from asr.training.card import model_card
 from asr.training.doubts import new_doubts
 from asr.training.files import written_beside
@@ -28,7 +28,8 @@ class DevScorer(Callback):
     """Scores the dev set after each epoch through the recognizer; keeps the best model and the last.
 
     An epoch that Ctrl-C cut short leaves ``last/`` and no state: the run goes on from the last whole epoch,
-    and ends as if nothing had happened.
+    and ends as if nothing had happened. Of several processes each scores its share; all then know the whole, and
+    decide the same, and the first one writes.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class DevScorer(Callback):
             evaluation = self._score()
             row = _measured(trainer, pl_module, evaluation, seconds)
             card = model_card(pl_module.settings, evaluation, str(row["epoch"]))
-            checkpoint.save(self.run_dir / LAST, self.model, card)
+            self._save(LAST, card)
             if not trainer.is_last_batch:
                 self._report(trainer, row, "  cut short")
                 return
@@ -95,7 +96,8 @@ class DevScorer(Callback):
 
     def _score(self) -> Evaluation:
         recognizer = Recognizer(self.model.acoustic, self.model.vocabulary, self.model.text)
-        return evaluate(recognizer, self.dev, batch_size=16)
+        mine = evaluate(recognizer, distributed.share(self.dev), batch_size=16)
+        return Evaluation(tuple(distributed.gathered(mine.utterances)), mine.seconds)
 
     def _keep_best(self, evaluation: Evaluation, epoch: int, card: str) -> bool:
         score = (evaluation.words.rate, evaluation.characters.rate)
@@ -105,12 +107,17 @@ class DevScorer(Callback):
         self.best, self.best_epoch = score, epoch
         interval = evaluation.interval
         self.best_interval = (interval.low, interval.high)
-        checkpoint.save(self.run_dir / BEST, self.model, card)
+        self._save(BEST, card)
         return True
+
+    def _save(self, name: str, card: str) -> None:
+        if distributed.is_first():
+            checkpoint.save(self.run_dir / name, self.model, card)
 
     def _log(self, trainer: lightning.Trainer, row: dict[str, float]) -> None:
         self.history.append(row)
-        _save_table(self.history, self.run_dir / METRICS)
+        if distributed.is_first():
+            _save_table(self.history, self.run_dir / METRICS)
         for logger in trainer.loggers:
             logger.log_metrics(row, step=trainer.global_step)
             logger.save()
@@ -141,7 +148,7 @@ class DevScorer(Callback):
 
     def _keep_for_average(self, module: CTCTraining) -> None:
         settings = module.settings.trainer
-        if settings.average:
+        if settings.average and distributed.is_first():
             chosen = epochs.choose(self.history, settings.average, settings.average_of)
             epochs.keep(self.run_dir / EPOCHS, self.model.acoustic, chosen, len(self.history))
 
@@ -152,7 +159,8 @@ class DevScorer(Callback):
             return
         chosen = epochs.choose(self.history, settings.average, settings.average_of)
         what = f"the average of epochs {', '.join(map(str, chosen))}"
-        with replaced(self.model.acoustic, epochs.mean(self.run_dir / EPOCHS, chosen)):
+        mean = distributed.from_first(lambda: epochs.mean(self.run_dir / EPOCHS, chosen))
+        with replaced(self.model.acoustic, mean):
             evaluation = self._score()
             card = model_card(module.settings, evaluation, what)
             best = self._keep_best(evaluation, max(chosen), card)

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from asr.errors import ConfigError
 from asr.settings import Settings, build, load_yaml, to_dict
+from asr.training import distributed
 from asr.training.files import written_beside
 
 STATE, CONFIG = "last.ckpt", "config.yaml"
@@ -42,7 +43,15 @@ class StateSaver(Callback):
 
 
 def settings_of(run_dir: Path) -> Settings | None:
-    """The settings of the run that can go on there, if there is one."""
+    """The settings of the run that can go on there, if there is one.
+
+    Raises:
+        ConfigError: some of the processes of a training see a run there, and others none.
+    """
+    if distributed.total((run_dir / STATE).exists())[0] not in (0, distributed.world_size()):
+        raise ConfigError(
+            f"run_dir={run_dir} is not the same folder on all machines; give one that they share."
+        )
     if not (run_dir / STATE).exists():
         return None
     return build(Settings, load_yaml(run_dir / CONFIG))
