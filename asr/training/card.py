@@ -8,6 +8,8 @@ from asr import __version__
 from asr.evaluation import Evaluation, summary
 from asr.settings import Settings, to_dict
 
+_ALWAYS = ("features.delta_order", "features.cmvn")
+"""Where ``asr train`` by itself, with the presets of conf/config.yaml, does not have the default of the settings."""
 _CARD = """\
 # Speech recognition model
 
@@ -49,11 +51,11 @@ def model_card(settings: Settings, evaluation: Evaluation, epochs: str) -> str:
 
 
 def _overrides(settings: Settings) -> Iterator[str]:
-    """Every setting that is not the default, as the command line takes it."""
+    """Every setting that the command line has to be told."""
     for (key, value), (_, default) in zip(
         _leaves(to_dict(settings)), _leaves(to_dict(Settings())), strict=True
     ):
-        if value != default:
+        if value != default or key in _ALWAYS:
             yield f"{key}={_spelled(value)}"
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import time
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +44,7 @@ class TrainingResult:
     dev_wer: float
     best_epoch: int
     minutes: float
+    """Of the steps of all epochs, those of earlier starts too; scoring dev comes besides."""
     interrupted: int
     """The signal that ended it before its time, 0 for none."""
 
@@ -100,9 +100,8 @@ def _train(settings: Settings, console: Console) -> TrainingResult:
     tell = partial(say, console)
     scorer = DevScorer(parts.model, parts.dev, run_dir, tell)
     stop = StopOnSignal(tell)
-    started = time.perf_counter()
     _fit(parts, _callbacks(parts, scorer, stop, console) if distributed.is_first() else [scorer, stop])
-    minutes = (time.perf_counter() - started) / 60
+    minutes = sum(row["seconds"] for row in scorer.history) / 60
     best = distributed.from_first(lambda: checkpoint.resolve(run_dir))
     return TrainingResult(best, scorer.best[0], scorer.best_epoch, minutes, stop.received)
 
