@@ -1,5 +1,6 @@
 import importlib.util
 import io
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -17,12 +18,14 @@ recipe = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(recipe)
 
 
-def write_chapter(subset: Path, speaker: str, chapter: str, suffix: str = ".flac") -> None:
+def write_chapter(
+    subset: Path, speaker: str, chapter: str, suffix: str = ".flac", seconds: float = 0.2
+) -> None:
     """Two utterances in LibriSpeech's own layout."""
     folder, name = subset / speaker / chapter, f"{speaker}-{chapter}"
     folder.mkdir(parents=True)
     for number in range(2):
-        soundfile.write(folder / f"{name}-000{number}{suffix}", tones(0.2), 16000)
+        soundfile.write(folder / f"{name}-000{number}{suffix}", tones(seconds), 16000)
     lines = [f"{name}-0000 MISTER QUILTER", f"{name}-0001 HE'S {speaker}"]
     (folder / f"{name}.trans.txt").write_text("".join(f"{line}\n" for line in lines))
 
@@ -42,8 +45,8 @@ def official(tmp_path) -> Path:
     for number, subset in enumerate(
         ("train-clean-100", "train-other-500", "dev-clean", "test-clean", "test-other")
     ):
-        write_chapter(root / subset, f"127{number}", "1")
-        write_chapter(root / subset, f"128{number}", "2")
+        write_chapter(root / subset, f"127{number}", "1", seconds=1.5)
+        write_chapter(root / subset, f"128{number}", "2", seconds=1.5)
     return root
 
 
@@ -140,3 +143,19 @@ def test_real_corpus_counts(corpora, tmp_path):
     assert set(speakers(paths["test"])) == set(recipe.TEST_SPEAKERS)
     assert set(speakers(paths["dev"])) == set(recipe.DEV_SPEAKERS)
     assert len(set(speakers(paths["train"]))) == 12
+
+
+def test_training_on_the_official_sets_starts(official, tmp_path):
+    folders = ["--corpus-dir", official, "--output-dir", tmp_path / "data", "--run-dir", tmp_path / "runs"]
+    short = [
+        "trainer.max_epochs=1",
+        "trainer.watch_gradients=false",
+        "data.num_workers=0",
+        "trainer.precision=32",
+    ]
+    command = [sys.executable, PATH.with_name("run.py"), *folders, "recipe=librispeech_100", *short]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "| test, tuned | test-other, tuned |" in done.stdout
+    best = tmp_path / "runs" / "seed1" / "best" / "weights.safetensors"
+    assert best.stat().st_size > 4 * 20e6, "20 million float32 weights at least"
