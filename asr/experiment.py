@@ -115,7 +115,7 @@ def summarise(trials: Sequence[Trial]) -> tuple[Score, ...]:
     return tuple(
         mean_score(
             column[0].name,
-            str(column[0].manifest),
+            [str(tested.manifest) for tested in column],
             column[0].decoder,
             [tested.evaluation for tested in column],
         )

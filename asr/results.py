@@ -21,7 +21,8 @@ class Score:
     """One test set through one decoder: the mean over the models of a result."""
 
     test: str
-    manifest: str
+    manifests: tuple[str, ...]
+    """Of each model: the speaker held out has one of its own."""
     decoder: str
     """greedy, or tuned: the one that the model remembers."""
     wer: float
@@ -50,14 +51,14 @@ class Result:
     scores: tuple[Score, ...]
 
 
-def mean_score(test: str, manifest: str, decoder: str, evaluations: Sequence[Evaluation]) -> Score:
+def mean_score(test: str, manifests: Sequence[str], decoder: str, evaluations: Sequence[Evaluation]) -> Score:
     """The score of several models on one test set; in the interval each utterance counts once a model."""
     interval = scoring.interval([one.words for evaluation in evaluations for one in evaluation.utterances])
     total = scoring.total([evaluation.words for evaluation in evaluations])
     number = len(evaluations)
     return Score(
         test,
-        manifest,
+        tuple(manifests),
         decoder,
         wer=sum(evaluation.words.rate for evaluation in evaluations) / number,
         low=interval.low,

@@ -70,11 +70,11 @@ def score_again() -> int:
 
 
 def _score(result: Result, score: Score) -> Score | None:
-    """What the models give today; None where one of them, or the test set, is not here."""
-    present = [_is_here(model) for model in result.models]
-    if not all(present) or not Path(score.manifest).is_file():
+    """What the models give today; None where one of them, or of the test sets, is not here."""
+    models_there = all(map(_is_here, result.models))
+    if not models_there or not all(Path(manifest).is_file() for manifest in score.manifests):
         return None
-    return mean_score(score.test, score.manifest, score.decoder, list(_evaluations(result, score)))
+    return mean_score(score.test, score.manifests, score.decoder, list(_evaluations(result, score)))
 
 
 def _is_here(model: str) -> bool:
@@ -86,8 +86,8 @@ def _is_here(model: str) -> bool:
 
 def _evaluations(result: Result, score: Score) -> Iterator[Evaluation]:
     decoder = decode_greedy if score.decoder == "greedy" else None
-    for model in result.models:
-        yield evaluate(load(model, device="cpu", decoder=decoder), read_manifest(score.manifest))
+    for model, manifest in zip(result.models, score.manifests, strict=True):
+        yield evaluate(load(model, device="cpu", decoder=decoder), read_manifest(manifest))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def evaluation(*texts: tuple[str, str]) -> Evaluation:
 
 RIGHT = evaluation(("one two", "one two"), ("three four", "three four"))
 HALF = evaluation(("one two", "one too"), ("three four", "three for"))
-SCORE = mean_score("test", "test.jsonl", "greedy", [RIGHT, HALF])
+SCORE = mean_score("test", ["test.jsonl"] * 2, "greedy", [RIGHT, HALF])
 RESULT = Result("seed", ("digits-en",), 770_000, 9.5, "python run.py", "2026, a machine", (SCORE,))
 
 
@@ -70,7 +70,7 @@ def scored_again(tmp_path):
     shutil.copy(ROOT / "recipes" / "results.py", tmp_path)
 
     def run(wer: float) -> subprocess.CompletedProcess[str]:
-        stated = dataclasses.replace(SCORE, wer=wer, manifest=str(SAMPLES))
+        stated = dataclasses.replace(SCORE, wer=wer, manifests=(str(SAMPLES),))
         results.write(tmp_path / "demo" / "results.json", [dataclasses.replace(RESULT, scores=(stated,))])
         command = [sys.executable, str(tmp_path / "results.py")]
         return subprocess.run(command, capture_output=True, text=True, check=False)
