@@ -183,15 +183,21 @@ def prepare_only(options: argparse.Namespace, name: str, prepare: Prepare) -> in
 
 
 def run_plainly(script: str, options: argparse.Namespace, prepare: Prepare) -> int:
-    """What a run.py does that has nothing of its own: prepare, train on train, score test, print; the exit code."""
+    """What a run.py does that has nothing of its own: prepare, train on train, score every test, print; the exit code.
 
+    With a trigram of the texts where ``lm_options`` are among the options.
+    """
     name = Path(script).parent.name
 
     def work() -> int:
         from asr.experiment import conclude
 
         sets = prepare(find_corpus(options), options.output_dir)
-        return conclude(script, options.run_dir, run_seeds(name, options, sets, {"test": sets["test"]}))
+        texts = lm_texts(options) if "lm_text" in options else []
+        lm = build_ngram(texts, options.output_dir / "lm.arpa.gz") if texts else None
+        data = {part: sets[part] for part in ("train", "dev", "test")}
+        tests = {part: path for part, path in sets.items() if part.startswith("test")}
+        return conclude(script, options.run_dir, run_seeds(name, options, data, tests, lm))
 
     return attempt(name, work)
 
