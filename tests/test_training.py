@@ -413,7 +413,6 @@ def test_the_others_of_its_batch_learn_as_if_it_were_not_there(settings, with_a_
         torch.manual_seed(0)
         acoustic = random_model().acoustic.eval()
         module = CTCTraining(acoustic, settings(), read_manifest(with_a_lie), 1)
-        module.log = lambda *_, **__: None
         module.losses(batch)[0].mean().backward()
         return [weight.grad for weight in module.parameters()]
 

@@ -25,7 +25,7 @@ from asr.training.card import _leaves, _spelled
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one worker is found in /proc, to be killed")
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-LOST = r"asr: A worker was lost, so process \d of 2 stops \(.+\); the same command goes on after the last whole epoch\."
+LOST = r"asr: A worker was lost, so process \d of 2 stops \(.+\); the same command goes on from the last saved state\."
 
 
 def start(settings: Settings, *options: str) -> subprocess.Popen:

@@ -129,7 +129,7 @@ def test_a_full_disk_ends_in_one_sentence_and_what_was_saved_stays(tmp_path, wha
     )
     if what == "state":
         assert f"{run}/last.ckpt: cannot" in printed
-        assert printed.endswith("the same command goes on after the last whole epoch.\n")
+        assert printed.endswith("the same command goes on from the last saved state.\n")
     assert "Traceback" not in errors
     assert not list(run.glob(".*partial"))
     whatever_there_is_can_be_used(run)
