@@ -173,8 +173,11 @@ def test_a_run_that_crashed_ends_as_one_that_did_not(settings, tmp_path, monkeyp
     assert (result.dev_wer, result.best_epoch) == (expected.dev_wer, expected.best_epoch)
 
 
-def test_a_crash_between_scoring_and_saving_the_state_is_survived(settings, tmp_path, monkeypatch):
-    asked = settings(augment=AUGMENT)
+@pytest.mark.parametrize("save_minutes", [0, 1e-9])
+def test_a_crash_between_scoring_and_saving_the_state_is_survived(
+    settings, tmp_path, monkeypatch, save_minutes
+):
+    asked = settings(augment=AUGMENT, trainer={"save_minutes": save_minutes})
     whole = dataclasses.replace(asked, run_dir=str(tmp_path / "whole"))
     train(whole)
     adapt = DevScorer._adapt
