@@ -98,6 +98,8 @@ class TrainerSettings:
     """Epochs without a better dev WER before training stops early; 0 never stops."""
     watch_gradients: bool = True
     """Measure after each epoch, on a few utterances, how far back gradients reach: gradients.png."""
+    save_minutes: float = 10.0
+    """Minutes between states that are saved inside an epoch, to go on from; 0 saves at the ends of epochs only."""
     precision: str = "32"
     """32, bf16 where the processor or GPU has it, or fp16 on an NVIDIA GPU."""
     device: str = "auto"
@@ -121,7 +123,7 @@ class TrainerSettings:
             )
         for key in (
             *("weight_decay", "warmup_epochs", "clip_norm", "patience", "threads"),
-            *("weight_noise", "average", "ema", "label_smoothing"),
+            *("weight_noise", "average", "ema", "label_smoothing", "save_minutes"),
         ):
             if getattr(self, key) < 0:
                 raise ConfigError(f"trainer.{key}={getattr(self, key)} must not be negative.")

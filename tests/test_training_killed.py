@@ -24,13 +24,23 @@ KILLS = int(os.environ.get("ASR_KILLS", 3))
 EPOCHS_A_KILL = 8
 """More than a run gets through before it is killed."""
 
+EVERY_STEP = 1e-9
+
 CHILD = """
-import signal, sys
+import os, signal, sys
 from asr.errors import AsrError
 from asr.settings import Settings, build, load_yaml
 from asr.training import train
+from asr.training.module import CTCTraining
 if sys.argv[2:] == ["die"]:
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+elif sys.argv[2:]:
+    take = CTCTraining._step
+    def step(self):
+        if self.global_step == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        take(self)
+    CTCTraining._step = step
 try:
     train(build(Settings, load_yaml(sys.argv[1])))
 except AsrError as error:
@@ -73,8 +83,8 @@ def everything(tmp_path: Path, epochs: int) -> tuple[Settings, Settings]:
 def test_a_run_killed_at_random_moments_ends_as_one_that_was_left_alone(tmp_path):
     asked, whole = everything(tmp_path, EPOCHS_A_KILL * KILLS)
     rng = np.random.default_rng(KILLS)
-    for _ in range(KILLS):
-        process = start(asked, tmp_path)
+    for number in range(KILLS):
+        process = start(saving(asked, (EVERY_STEP, 0)[number % 2]), tmp_path)
         wait_for(process, "utterances, ")
         time.sleep(rng.uniform(0, 1.0))
         process.kill()
@@ -86,10 +96,29 @@ def test_a_run_killed_at_random_moments_ends_as_one_that_was_left_alone(tmp_path
     assert left_behind(asked) == left_behind(whole)
 
 
+def saving(asked: Settings, minutes: float) -> Settings:
+    return dataclasses.replace(asked, trainer=dataclasses.replace(asked.trainer, save_minutes=minutes))
+
+
 def whatever_there_is_can_be_used(run: Path) -> None:
     if (run / "last.ckpt").exists():
         assert torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+    if (run / "metrics.csv").exists():
         assert asr.load(run, device="cpu")
+
+
+def test_a_run_killed_inside_an_epoch_goes_on_inside_it(tmp_path):
+    asked, whole = everything(tmp_path, 3)
+    asked = saving(asked, EVERY_STEP)
+    # Three steps an epoch, of two batches, two and one: the fifth is the second of the second epoch.
+    process = start(asked, tmp_path, "4")
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    tally = torch.load(Path(asked.run_dir) / "last.ckpt", weights_only=True)["tally"]
+    assert (tally["epoch"], tally["batches"]) == (1, 2)
+    train(asked)
+    train(whole)
+    assert left_behind(asked) == left_behind(whole)
 
 
 def room_for(size: int, process: subprocess.Popen) -> None:
@@ -129,7 +158,7 @@ def test_a_full_disk_ends_in_one_sentence_and_what_was_saved_stays(tmp_path, wha
     )
     if what == "state":
         assert f"{run}/last.ckpt: cannot" in printed
-        assert printed.endswith("the same command goes on after the last whole epoch.\n")
+        assert printed.endswith("the same command goes on from the last saved state.\n")
     assert "Traceback" not in errors
     assert not list(run.glob(".*partial"))
     whatever_there_is_can_be_used(run)

@@ -110,7 +110,6 @@ def examples(settings):
 def gradients(batches, asked: Settings) -> list[torch.Tensor]:
     """What has been added up after these batches, in float64."""
     module = CTCTraining(random_model().acoustic.double().eval(), asked, read_manifest(asked.data.train), 1)
-    module.log = lambda *_, **__: None
     module.manual_backward = lambda loss: loss.backward()
     for batch in batches:
         losses, kept = module.losses(batch)

@@ -40,7 +40,8 @@ class Progress(Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Show the bar, at the place where a resumed run goes on."""
         self.started = time.perf_counter()
-        self.progress.update(self.task, completed=trainer.current_epoch * sum(self.durations))
+        epochs = trainer.current_epoch + pl_module.tally.batches / trainer.num_training_batches
+        self.progress.update(self.task, completed=epochs * sum(self.durations))
         self.progress.start()
 
     def on_train_batch_end(
@@ -95,14 +96,16 @@ class StopOnSignal(Callback):
             for number in (signal.SIGINT, signal.SIGTERM):
                 self.previous[number] = signal.signal(number, stop)
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Stop, if any process has been told to."""
-        self.received = int(distributed.largest(self.received))
-        trainer.should_stop = trainer.should_stop or self.received > 0
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Stop, if any process has been told to and the step is whole."""
+        if pl_module.ends_step(batch_idx):
+            self._obey(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Stop before another epoch, if the signal came while the last one was scored."""
-        self.on_train_batch_end(trainer)
+        self._obey(trainer)
 
     def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
         """Give the signals back."""
@@ -111,6 +114,10 @@ class StopOnSignal(Callback):
     def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
         """Give the signals back."""
         self._give_back()
+
+    def _obey(self, trainer: lightning.Trainer) -> None:
+        self.received = int(distributed.largest(self.received))
+        trainer.should_stop = trainer.should_stop or self.received > 0
 
     def _give_back(self) -> None:
         while self.previous:

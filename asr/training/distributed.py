@@ -175,5 +175,5 @@ def _all_there() -> Iterator[None]:
         reason = str(error).partition("\n")[0].rpartition("] ")[2]  # without the place in gloo's source
         raise WorkerError(
             f"A worker was lost, so process {rank()} of {world_size()} stops ({reason}); "
-            "the same command goes on after the last whole epoch."
+            "the same command goes on from the last saved state."
         ) from None

@@ -34,5 +34,5 @@ def written_beside(path: Path) -> Iterator[Path]:
 def no_room(path: Path, error: Exception) -> CheckpointError:
     """What to raise where something cannot be written: most often the disk is full."""
     return CheckpointError(
-        f"{path}: cannot be written ({error}); make room: the same command goes on after the last whole epoch."
+        f"{path}: cannot be written ({error}); make room: the same command goes on from the last saved state."
     )

@@ -50,7 +50,7 @@ class TrainingResult:
 
 
 class _EpochData(lightning.LightningDataModule):
-    """Hands Lightning a new loader each epoch."""
+    """Hands Lightning a new loader each epoch, or one of the rest of an epoch that was left inside."""
 
     def __init__(self, parts: Parts):
         super().__init__()
@@ -58,11 +58,13 @@ class _EpochData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> "DataLoader[Example]":
         assert self.trainer is not None
-        return self.parts.loader(self.trainer.current_epoch)
+        module, epoch = self.parts.module, self.trainer.current_epoch
+        module.tally = module.tally.of(epoch)
+        return self.parts.loader(epoch, done=module.tally.batches)
 
 
 def train(settings: Settings, *, console: Console | None = None) -> TrainingResult:
-    """Train until the last epoch, the early stop or Ctrl-C; go on where a run of the same settings was left.
+    """Train until the last epoch, the early stop or Ctrl-C; go on where a run of the same settings was saved last.
 
     A larger ``trainer.max_epochs`` lengthens a run, a finished one too. Started by torchrun, all its processes share
     the work; the first prints and writes.
@@ -114,8 +116,8 @@ def _callbacks(parts: Parts, scorer: DevScorer, stop: StopOnSignal, console: Con
         scorer,
         RunReport(parts, scorer.run_dir, scorer),
         GradientPicture(scorer.run_dir, scorer),
-        StateSaver(scorer.run_dir),  # the last to write
-        stop,
+        stop,  # then the state is saved
+        StateSaver(scorer.run_dir, trainer.save_minutes),  # the last to write
         Progress(parts.durations, trainer.max_epochs, console, scorer),
     ]
 
@@ -191,7 +193,7 @@ def _expect_warnings() -> None:
     for pattern in (
         ".*does not have many workers.*",  # small corpora load faster than a worker starts
         ".*`training_step` returned `None`.*",  # on purpose: no utterance of the batch has a finite loss
-        ".*when logging on epoch level in distributed setting.*",  # what is logged has been added up before
+        ".*your dataloader is not resumable.*",  # it is, in our own way: Parts.loader
         ".*`isinstance.treespec, LeafSpec.` is deprecated.*",  # Lightning 2.6 on torch 2.11
     ):
         warnings.filterwarnings("ignore", pattern)

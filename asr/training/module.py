@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import lightning
@@ -15,16 +16,18 @@ from asr.augment import mask_features
 from asr.data import Batch
 from asr.errors import CheckpointError
 from asr.manifest import Utterance
-from asr.settings import Settings
+from asr.settings import Settings, build
 from asr.training import distributed
 from asr.training.gradients import Gradients
 from asr.training.losses import ctc_losses, smoothed
+from asr.training.optimizer import adamw
 from asr.training.precision import scaler, unscale
 from asr.training.schedule import rate
+from asr.training.tally import Tally
 from asr.training.weights import MovingAverage, noisy, replaced
 
-STATE_VERSION = 2
-"""Of what ``last.ckpt`` holds; its steps were counted by Lightning before."""
+STATE_VERSION = 3
+"""Of what ``last.ckpt`` holds; before, it knew no place inside an epoch."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +59,7 @@ class CTCTraining(lightning.LightningModule):
         """As they were when last measured."""
         self.num_left_out = 0
         """Utterances whose loss or gradient was not finite and that took no part in their step."""
+        self.tally = Tally(epoch=-1)
         self._taken: list[int] = []
         """Places of the utterances whose gradient has been added since the last step."""
         self._loss = 0.0
@@ -75,9 +79,14 @@ class CTCTraining(lightning.LightningModule):
             losses, kept = self.losses(batch)
             if len(losses):
                 self._add_gradient(losses, batch.indices[kept])
-        if part + 1 == trainer.accumulate or self.trainer.is_last_batch:
+        if self.ends_step(batch_idx):
             self._step()
+        self.tally.count_batch()
         return losses.mean().detach() if len(losses) else None
+
+    def ends_step(self, batch_idx: int) -> bool:
+        """Whether a step of the optimiser follows a batch: what comes after it depends on no gradient so far."""
+        return (batch_idx + 1) % self.settings.trainer.accumulate == 0 or self.trainer.is_last_batch
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What to minimise, of each utterance whose CTC loss is finite, and which these are ``(batch,)``."""
@@ -104,15 +113,8 @@ class CTCTraining(lightning.LightningModule):
         return smoothed(losses, log_probs, lengths, self.settings.trainer.label_smoothing), kept
 
     def configure_optimizers(self) -> Any:
-        """AdamW (Loshchilov and Hutter 2019), biases and norms undecayed; what is frozen takes no part."""
-        settings = self.settings.trainer
-        trained = [p for p in self.parameters() if p.requires_grad]
-        matrices = [p for p in trained if p.ndim > 1]
-        vectors = [p for p in trained if p.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-        return torch.optim.AdamW(
-            groups, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
-        )
+        """One for all that is trained."""
+        return adamw(self.parameters(), self.settings.trainer)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -126,6 +128,7 @@ class CTCTraining(lightning.LightningModule):
         checkpoint["plateau_scale"] = self.plateau_scale
         checkpoint["num_left_out"] = self.num_left_out
         checkpoint["scaler"] = self.scaler.state_dict()
+        checkpoint["tally"] = asdict(self.tally)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it back."""
@@ -136,7 +139,8 @@ class CTCTraining(lightning.LightningModule):
             )
         self.plateau_scale = checkpoint["plateau_scale"]
         self.num_left_out = checkpoint["num_left_out"]
-        self.scaler.load_state_dict(checkpoint.get("scaler", {}))
+        self.scaler.load_state_dict(checkpoint["scaler"])
+        self.tally = build(Tally, checkpoint["tally"])
 
     def _seed(self, part: int) -> None:
         """Every random choice of a batch follows from the seed, the step's number and its place in the step."""
@@ -167,7 +171,7 @@ class CTCTraining(lightning.LightningModule):
                 self._name(self._taken, "gradient")
                 self.num_left_out += num_taken
         elif num_taken:
-            self._mean_over_epoch("gradient_norm", norm, 1)
+            self.tally.gradient_norm.add(norm, 1)
         optimizer.step()  # without gradients it only counts
         optimizer.zero_grad()
         self._taken = []
@@ -180,7 +184,7 @@ class CTCTraining(lightning.LightningModule):
         self._loss, self._num_lost = 0.0, 0
         self.num_left_out += int(num_lost)
         if count:
-            self._mean_over_epoch("loss", loss / count, int(count))
+            self.tally.loss.add(loss / count, int(count))
             trained = [weight for weight in self.parameters() if weight.requires_grad]
             distributed.add_gradients(trained, len(self._taken) / count)
         return int(count)
@@ -188,9 +192,6 @@ class CTCTraining(lightning.LightningModule):
     def rate(self, step: int) -> float:
         """The learning rate at a step, as a share of ``trainer.learning_rate``."""
         return rate(self.settings.trainer, step, self.steps_per_epoch, self.plateau_scale)
-
-    def _mean_over_epoch(self, name: str, value: float | Tensor, weight: int) -> None:
-        self.log(name, value, on_step=False, on_epoch=True, logger=False, batch_size=weight)
 
     def _name(self, indices: Sequence[int], what: str) -> None:
         for index in indices:

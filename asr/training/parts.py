@@ -3,11 +3,11 @@
 import math
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from rich.console import Console
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from asr import checkpoint
 from asr.acoustic import TorchAcousticModel
@@ -96,12 +96,12 @@ class Parts:
         """Seconds of audio in a batch with its padding."""
         return len(batch) * max((self.durations[index] for index in batch), default=0.0)
 
-    def loader(self, epoch: int) -> "DataLoader[Example]":
-        """This process's share of the batches of an epoch, read."""
+    def loader(self, epoch: int, done: int) -> "DataLoader[Example]":
+        """This process's share of the batches of an epoch, read; the ``done`` ones count, but are not read again."""
         self.dataset.epoch = epoch
         return DataLoader(
             self.dataset,
-            batch_sampler=[list(distributed.share(batch)) for batch in self.batches(epoch)],
+            batch_sampler=_Rest([list(distributed.share(batch)) for batch in self.batches(epoch)], done),
             collate_fn=collate,
             num_workers=self.settings.data.num_workers,
             worker_init_fn=_ignore_signals,
@@ -150,6 +150,19 @@ class Parts:
             cache_audio=settings.data.cache_audio,
             feature_cache=settings.data.feature_cache,
         )
+
+
+class _Rest(Sampler[list[int]]):
+    """The batches that are left; as long as all, since Lightning goes on counting where it was."""
+
+    def __init__(self, batches: Sequence[list[int]], done: int):
+        self.batches, self.done = batches, done
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches[self.done :])
 
 
 def _ignore_signals(worker: int) -> None:

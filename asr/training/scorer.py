@@ -1,7 +1,6 @@
 """What is decided after each epoch by the dev set: what to keep, and whether to go on."""
 
 import csv
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,8 @@ BEST, LAST, METRICS, EPOCHS = "best", "last", "metrics.csv", "epochs"
 class DevScorer(Callback):
     """Scores the dev set after each epoch through the recognizer; keeps the best model and the last.
 
-    An epoch that Ctrl-C cut short leaves ``last/`` and no state: the run goes on from the last whole epoch,
-    and ends as if nothing had happened. Of several processes each scores its share; all then know the whole, and
+    An epoch that Ctrl-C cut short leaves ``last/`` and no row: the run goes on inside it, and ends as if nothing had
+    happened. Of several processes each scores its share; all then know the whole, and
     decide the same, and the first one writes.
     """
 
@@ -47,7 +46,6 @@ class DevScorer(Callback):
         """Its 95 % interval."""
         self.history: list[dict[str, float]] = []
         """What ``metrics.csv`` holds, a row an epoch."""
-        self.started = 0.0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Leave a run as it is that has stopped early before."""
@@ -55,17 +53,12 @@ class DevScorer(Callback):
         if self._has_stalled(pl_module):
             trainer.should_stop = True
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """Start the clock of the epoch."""
-        self.started = time.perf_counter()
-
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Score, save, log, and decide whether this is the end."""
         assert isinstance(pl_module, CTCTraining)
-        seconds = time.perf_counter() - self.started
         with pl_module.averaged():
             evaluation = self._score()
-            row = _measured(trainer, pl_module, evaluation, seconds)
+            row = _measured(trainer, pl_module, evaluation)
             card = model_card(pl_module.settings, evaluation, str(row["epoch"]))
             self._save(LAST, card)
             if not trainer.is_last_batch:
@@ -170,21 +163,18 @@ class DevScorer(Callback):
         )
 
 
-def _measured(
-    trainer: lightning.Trainer, module: CTCTraining, evaluation: Evaluation, seconds: float
-) -> dict[str, float]:
+def _measured(trainer: lightning.Trainer, module: CTCTraining, evaluation: Evaluation) -> dict[str, float]:
     """A row of ``metrics.csv``; loss and gradient norm are no numbers when no step of the epoch had any."""
-    means = trainer.callback_metrics
     return {
         "epoch": trainer.current_epoch + 1,
-        "loss": float(means.get("loss", float("nan"))),
+        "loss": module.tally.loss.value,
         "dev_wer": evaluation.words.rate,
         "dev_cer": evaluation.characters.rate,
         "dev_empty": sum(not scored.hypothesis for scored in evaluation.utterances),
         "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
-        "gradient_norm": float(means.get("gradient_norm", float("nan"))),
+        "gradient_norm": module.tally.gradient_norm.value,
         "left_out": module.num_left_out,
-        "seconds": seconds,
+        "seconds": module.tally.seconds,
     } | (module.gradients.row() if module.gradients else {})
 
 

@@ -1,6 +1,8 @@
 """What a run goes on from: one file, whole or not there, and the settings that it belongs to."""
 
 import io
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from asr.training import distributed
 from asr.training.files import written_beside
 
 STATE, CONFIG = "last.ckpt", "config.yaml"
-_MAY_DIFFER = ("device", "threads", "num_workers", "cache_audio", "feature_cache", "test", "run_dir")
+_MAY_DIFFER = (
+    *("device", "threads", "num_workers", "cache_audio", "feature_cache", "test", "run_dir"),
+    "save_minutes",
+)
 """Settings that a resumed run may change, since they change no result."""
 
 
@@ -31,15 +36,33 @@ class StateFile(TorchCheckpointIO):
 
 
 class StateSaver(Callback):
-    """Writes the state when all else that an epoch leaves is written: a run killed before repeats that epoch."""
+    """Writes the state when all else that an epoch leaves is written, and inside an epoch every so many minutes.
 
-    def __init__(self, run_dir: Path):
+    A run that is killed repeats what came after. One that is told to stop inside an epoch loses nothing: its state is
+    written before the dev set is scored, for which there may be no time.
+    """
+
+    def __init__(self, run_dir: Path, minutes: float):
         self.run_dir = run_dir
+        self.seconds = 60 * minutes or math.inf
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write after a step, if it is time or the last one; the end of an epoch has its own time."""
+        is_time = trainer.should_stop or time.monotonic() - self.saved > self.seconds
+        if is_time and pl_module.ends_step(batch_idx) and not trainer.is_last_batch:
+            self._save(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """Leave an epoch alone that was cut short."""
+        """Leave an epoch alone that was cut short: its state is that of its last step."""
         if trainer.is_last_batch:
-            trainer.save_checkpoint(self.run_dir / STATE)
+            self._save(trainer)
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        trainer.save_checkpoint(self.run_dir / STATE)
+        self.saved = time.monotonic()
 
 
 def settings_of(run_dir: Path) -> Settings | None:
