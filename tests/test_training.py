@@ -83,7 +83,7 @@ def test_the_run_directory_holds_models_curves_and_settings(settings):
 
 
 def test_the_best_model_scores_what_the_training_said(settings):
-    asked = settings(trainer={"max_epochs": 12, "learning_rate": 2e-2}, augment=AUGMENT)
+    asked = settings(trainer={"max_epochs": 24, "learning_rate": 1e-2}, augment=AUGMENT)
     result, _ = train(asked)
     table = rows(asked)
     best = min(table, key=lambda row: (row["dev_wer"], row["dev_cer"], -row["epoch"]))  # ties: the later
