@@ -82,6 +82,11 @@ def test_what_fails_costs_only_itself(tmp_path):
 # --- on a cluster ------------------------------------------------------------------------------------------
 
 
+def hear_ctrl_c() -> None:
+    """A shell lets its background processes, these tests too, ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_jobs_outlive_the_command_and_are_collected_by_the_same_one(tmp_path):
     toy = tmp_path / "toy"
     command = [
@@ -94,7 +99,11 @@ def test_jobs_outlive_the_command_and_are_collected_by_the_same_one(tmp_path):
     environment = toy_slurm.write(toy)
     records = [tmp_path / "run-sweep" / f"seed={seed}" / "slurm" / "job.json" for seed in (1, 2)]
     first = subprocess.Popen(
-        [sys.executable, "-m", "asr", "train", *command], env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "asr", "train", *command],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_ctrl_c,
     )
     while not all(record.exists() for record in records):
         assert first.poll() is None, first.stderr.read()
