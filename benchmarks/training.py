@@ -38,12 +38,7 @@ BATCH, FEATURES, SYMBOLS, LABELS_A_FRAME = 16, 39, 29, 0.3
 SETTINGS = ModelSettings(num_layers=3, hidden_size=256, subsampling=4, dropout=0.0)
 BARS = {500: (4.0, 7.0), 250: (2.5, 4.0)}
 """In float32 and with bf16, by recurrent frames."""
-PARTS = {
-    "recurrent layers": "rnn",
-    "convolutions": "convolution",
-    "CTC loss": "ctc",
-    "clipping and AdamW": "foreach",
-}
+PARTS = {"recurrent layers": "rnn", "convolutions": "convolution", "CTC loss": "ctc"}
 """What the time goes into, by what the names of torch's operators hold."""
 
 
@@ -135,7 +130,7 @@ def print_shares(lengths: Tensor, bf16: bool) -> None:
 
 def _part(event: FunctionEventAvg) -> str:
     name = event.key.lower()
-    return next((part for part, mark in PARTS.items() if mark in name), "all else")
+    return next((part for part, mark in PARTS.items() if mark in name), "clipping, AdamW and the rest")
 
 
 def main() -> None:
