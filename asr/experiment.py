@@ -25,6 +25,7 @@ from asr.scoring import Counts, Interval
 from asr.training import TrainingResult, train
 from asr.training.provenance import commit, processor
 from asr.tuning import store, tune
+from asr.wording import counted
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def provenance() -> str:
     """Date, commit, versions and machine, as they stand above a table of results."""
     return (
         f"{date.today().isoformat()}, commit {commit()}, asr {__version__}, torch {torch.__version__}, "
-        f"Python {platform.python_version()}, {torch.get_num_threads()} threads of {processor()}"
+        f"Python {platform.python_version()}, {counted(torch.get_num_threads(), 'thread')} of {processor()}"
     )
 
 

@@ -96,7 +96,9 @@ def _lines(path: Path) -> list[tuple[int, str]]:
         # Not splitlines: a text may hold U+2028 and the like, which JSON does not escape.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
-        raise ManifestError(f"{path}: no such manifest; `asr data build` makes one.") from None
+        raise ManifestError(
+            f"{path}: no such manifest; `asr data build` makes one, or, of a recipe's corpus, its prepare.py."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
     return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]

@@ -59,12 +59,13 @@ def score_again() -> int:
             for score in result.scores:
                 found = _score(result, score)
                 now = "not here" if found is None else f"{100 * found.wer:6.2f}"
-                print(
-                    f"{recipe:16} {score.test:30} {score.decoder:7} stated {100 * score.wer:6.2f}  now {now}"
-                )
+                of = f"{recipe:15} {result.title:9} {score.test:28} {score.decoder:7}"
+                print(f"{of} stated {100 * score.wer:6.2f}  now {now}")
                 num_scored += found is not None
                 misses += results.worse([found], [score]) if found else []
     print(f"{num_scored} scored, {len(misses)} worse")
+    if not num_scored:
+        print("No model is here with its test set: recipes/NAME/run.py makes both.", file=sys.stderr)
     print(*misses, sep="\n", file=sys.stderr)
     return 1 if misses or not num_scored else 0
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -254,3 +255,27 @@ def test_a_search_trains_and_more_trials_go_on_with_it(tmp_path):
     assert row in second.stdout.splitlines()
     assert len(second.stdout.splitlines()) == 4
     assert "2 trainings, 1 of them done" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["--sweep", "seed=1,2", "seed=3"], "seed is given twice; give all of its values in one place."),
+        (["--trials", "2", "seed=1,2", "seed=3"], "seed is given twice"),
+        (["--sweep", "run_dir=runs/a,runs/b"], "run_dir takes one value"),
+        (["--sweep", "model.dropout=0.1..0.5"], "a range is for --trials"),
+        (["seed=1,2"], "seed=1,2 has several values; give --sweep"),
+        (["trainer.learning_rate=5e-4..5e-3"], "is a range; give --trials N"),
+        (["--sweep", "--dry-run", "seed=1,2"], "--dry-run and --show are for one training"),
+    ],
+)
+def test_what_is_not_clear_is_refused(command, said):
+    done = asr_train(*command)
+    assert done.returncode != 0
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_torchrun_starts_no_sweep():
+    done = asr_train("--sweep", "seed=1,2", env=os.environ | {"TORCHELASTIC_RUN_ID": "none"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "torchrun shares one training; start a sweep without it." in done.stderr

@@ -1,5 +1,6 @@
 """The part of ``asr train`` that starts many trainings: ``--sweep`` and ``--trials``, here or on a cluster."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -38,7 +39,15 @@ Slurm = Annotated[
 
 def train_many(overrides: list[str], trials: int | None, jobs: int | None, slurm: str | None) -> None:
     """Train them, and print one table; exit code 1 if one failed."""
-    outcomes = _search(overrides, trials, jobs, slurm) if trials else _grid(overrides, jobs, slurm)
+    from asr.errors import ConfigError
+
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise ConfigError("torchrun shares one training; start a sweep without it.")
+    try:
+        outcomes = _search(overrides, trials, jobs, slurm) if trials else _grid(overrides, jobs, slurm)
+    except KeyboardInterrupt:
+        complain("interrupted; the same command goes on where it was stopped.")
+        raise typer.Exit(130) from None
     print("| settings | dev WER % [95 %] | epoch | folder |\n|---|---|---|---|")
     for one in outcomes:
         print(

@@ -1,11 +1,16 @@
 """``asr train``: settings in, a model directory out."""
 
-from typing import Annotated
+import re
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asr.cli.console import say
 from asr.cli.sweep import Jobs, Slurm, Sweep, Trials, train_many
+from asr.wording import counted
+
+if TYPE_CHECKING:
+    from asr.settings import Settings
 
 
 def train(
@@ -48,13 +53,13 @@ def train(
 
         asr train --sweep --slurm "--partition=gpu --gpus=1 --cpus-per-task=4 --time=4:00:00" recipe=fsdd seed=1,2,3
     """
+    if (sweep or trials) and (dry_run or show):
+        raise typer.BadParameter("--dry-run and --show are for one training, not for --sweep or --trials")
     if sweep or trials:
         return train_many(overrides or [], trials, jobs, slurm)
     if jobs or slurm is not None:
         raise typer.BadParameter("--jobs and --slurm go with --sweep or --trials")
-    from asr.config import compose
-
-    settings = compose(overrides or [])
+    settings = _compose(overrides or [])
     if show:
         _show(settings)
     elif dry_run:
@@ -63,7 +68,20 @@ def train(
         _train(settings)
 
 
-def _show(settings: object) -> None:
+def _compose(overrides: list[str]) -> "Settings":
+    from asr.config import compose
+    from asr.errors import ConfigError
+    from asr.sweep.points import values
+
+    for override in overrides:
+        if len(values(override)) > 1:
+            raise ConfigError(f"{override} has several values; give --sweep to train with each.")
+        if re.search(r"=[-+.\de]+\.\.[-+.\de]+$", override):
+            raise ConfigError(f"{override} is a range; give --trials N to search it.")
+    return compose(overrides)
+
+
+def _show(settings: "Settings") -> None:
     import yaml
 
     from asr.settings import to_dict
@@ -71,11 +89,9 @@ def _show(settings: object) -> None:
     print(yaml.safe_dump(to_dict(settings), sort_keys=False, allow_unicode=True), end="")
 
 
-def _dry_run(settings: object) -> None:
+def _dry_run(settings: "Settings") -> None:
     from asr import training
-    from asr.settings import Settings
 
-    assert isinstance(settings, Settings)
     tried = training.dry_run(settings)
     if not training.is_first():
         return
@@ -83,16 +99,14 @@ def _dry_run(settings: object) -> None:
     print(
         f"{tried.num_parameters / 1e6:.2f} M parameters; one batch, the longest, "
         f"{tried.audio_seconds:.0f} s of audio: {tried.seconds:.2f} s ({speed:.0f} audio-seconds a second), "
-        f"peak memory {tried.peak_bytes / 1e9:.2f} GB; {tried.batches_per_epoch} batches an epoch, "
+        f"peak memory {tried.peak_bytes / 1e9:.2f} GB; {counted(tried.batches_per_epoch, 'batch')} an epoch, "
         f"at most {tried.seconds * tried.batches_per_epoch / 60:.1f} minutes"
     )
 
 
-def _train(settings: object) -> None:
+def _train(settings: "Settings") -> None:
     from asr import training
-    from asr.settings import Settings
 
-    assert isinstance(settings, Settings)
     result = training.train(settings)
     if training.is_first():
         say(
@@ -102,5 +116,6 @@ def _train(settings: object) -> None:
         )
         print(result.model_dir)
     if result.interrupted:
+        say("stopped; the same command goes on where it was")
         # As shells have it: scripts see that the training was not finished, and why.
         raise typer.Exit(128 + result.interrupted)

@@ -47,13 +47,26 @@ def expand(overrides: Sequence[str]) -> list[Point]:
     axes = [values(override) for override in overrides]
     varied = [len(axis) > 1 for axis in axes]
     if not any(varied):
-        raise ConfigError("A sweep needs a setting with several values, as in model=bilstm,bigru.")
+        raise ConfigError(
+            "A sweep needs a setting with several values, as in model=bilstm,bigru; a range is for --trials."
+        )
+    refuse_unclear([override for override, vary in zip(overrides, varied, strict=True) if vary], overrides)
     points = []
     for row in itertools.product(*axes):
         particular = tuple(one for one, vary in zip(row, varied, strict=True) if vary)
         base = Path(compose(row).run_dir)
         points.append(Point(particular, row, base.with_name(f"{base.name}-sweep") / _folder(particular)))
     return points
+
+
+def refuse_unclear(varied: Sequence[str], overrides: Sequence[str]) -> None:
+    """Raise ``ConfigError`` where a varied setting is given twice, or is where the runs go."""
+    keys = [override.partition("=")[0].lstrip("+") for override in overrides]
+    for key in (override.partition("=")[0].lstrip("+") for override in varied):
+        if key == "run_dir":
+            raise ConfigError("run_dir takes one value: each training has a folder of its own below it.")
+        if keys.count(key) > 1:
+            raise ConfigError(f"{key} is given twice; give all of its values in one place.")
 
 
 def values(override: str) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from asr.config import compose, setting_kinds
 from asr.errors import ConfigError
 from asr.settings import Settings
-from asr.sweep.points import Point, values
+from asr.sweep.points import Point, refuse_unclear, values
 from asr.sweep.running import Outcome, outcome_of
 
 STUDY = "study.db"
@@ -55,6 +55,8 @@ class Search:
             raise ConfigError(
                 "A search needs a setting with a range or choices, as in trainer.learning_rate=5e-4..5e-3."
             )
+        varied = [override for override, axis in zip(overrides, self.axes, strict=True) if axis.distribution]
+        refuse_unclear(varied, overrides)
         settings = _compose_extremes(self.axes)
         self.seed = settings.seed
         base = Path(settings.run_dir)

@@ -53,10 +53,9 @@ def _repeats(dev: Sequence[Utterance], train: Sequence[Utterance]) -> str:
     common = [f"{100 * share:.0f} % of its {what}" for what, share in shares.items() if share]
     if not common:
         return ""
-    return (
-        f"dev: {', '.join(common)} are in train too; its WER says little of new ones "
-        "(`asr data split --by speaker` or `--by sentence` separates them)"
-    )
+    remedies = [f"`asr data split --by {what[:-1]}`" for what in ("speakers", "sentences") if shares[what]]
+    remedy = f" ({' or '.join(remedies)} separates them)" if len(remedies) == 1 else ""
+    return f"dev: {', '.join(common)} are in train too; its WER says little of new ones{remedy}"
 
 
 def _share(dev: Sequence[Utterance], train: Sequence[Utterance], key: Callable[[Utterance], object]) -> float:

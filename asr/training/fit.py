@@ -97,6 +97,8 @@ def _train(settings: Settings, console: Console) -> TrainingResult:
         run_dir.mkdir(parents=True, exist_ok=True)
         save_yaml(settings, run_dir / CONFIG)
     _describe(parts, console)
+    if before:
+        say(console, f"going on where {run_dir} was left")
     if before and before.trainer.max_epochs < settings.trainer.max_epochs:
         say(console, _lengthened(before, settings))
     tell = partial(say, console)

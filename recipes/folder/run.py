@@ -45,6 +45,8 @@ def main() -> int:
     parser.add_argument("--no-curve", action="store_true", help="train on all only: all minutes for it")
     parser.add_argument("overrides", nargs="*", help="settings, as model=bigru or trainer.max_epochs=40")
     options = parser.parse_intermixed_args()
+    if options.minutes <= 0:
+        parser.error("--minutes must be positive")
     options.run_dir = options.run_dir or Path("runs", "folder", name_of(options.folder))
     return attempt("folder", lambda: run(options))
 
