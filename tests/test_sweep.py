@@ -67,7 +67,7 @@ def test_a_typo_is_found_before_anything_trains(overrides, sentence):
 
 
 def test_what_fails_costs_only_itself(tmp_path):
-    asked = small_training(tmp_path)
+    asked = [one for one in small_training(tmp_path) if not one.startswith("data.dev=")]
     good, absent = tmp_path / "corpus" / "dev" / "manifest.jsonl", tmp_path / "absent.jsonl"
     done = asr_train("--sweep", "--jobs", "2", *asked, f"data.dev={good},{absent}")
     assert done.returncode == 1, done.stderr
