@@ -175,7 +175,8 @@ def test_misuse_exits_2_and_errors_are_one_sentence(run, corpus):
     assert run("split", "all.jsonl", "--by", "colour").returncode == 2
     missing = run("split", "all.jsonl")
     assert missing.returncode == 1
-    assert missing.stderr == "asr: all.jsonl: no such manifest; `asr data build` makes one.\n"
+    remedy = "`asr data build` makes one, or, of a recipe's corpus, its prepare.py."
+    assert missing.stderr == f"asr: all.jsonl: no such manifest; {remedy}\n"
 
 
 @pytest.mark.parametrize("command", ["build", "check", "split"])
