@@ -6,14 +6,20 @@ The voices of espeak-ng (accents times variants), flite and festival differ in v
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from typing import TypeVar
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from asr import audio
 from asr.errors import AsrError
+
+T = TypeVar("T")
 
 PROGRAMS = ("espeak-ng", "flite", "text2wave")
 _REMEDY = "apt install espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts"
@@ -53,6 +59,18 @@ def check_programs() -> None:
     missing = [program for program in PROGRAMS if which(program) is None]
     if missing:
         raise AsrError(f"{', '.join(missing)}: not installed; `{_REMEDY}` brings every voice.")
+
+
+def for_each(number: int, speak_one: Callable[[int], T]) -> list[T]:
+    """What ``speak_one`` gives for 0, 1, ...: two at a time, as synthesisers are processes, with a bar on stderr.
+
+    Raises:
+        AsrError: as ``check_programs``, before any work, and ``speak``.
+    """
+    check_programs()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        spoken = pool.map(speak_one, range(number))
+        return list(track(spoken, "synthesising voices", total=number, console=Console(stderr=True)))
 
 
 def speak(voice: Voice, text: str, sample_rate: int, manner: Manner = Manner()) -> audio.Waveform:

@@ -1,16 +1,13 @@
 """Sentences read by synthetic voices: words, and sounds side by side, that the few hours of real speech lack."""
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from rich.console import Console
-from rich.progress import track
 
 from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.synthesis import Manner, Voice, at_level, check_programs, speak
+from asr.synthesis import Manner, Voice, at_level, for_each, speak
 
 SAMPLE_RATE = 16000
 RECORDED = (
@@ -44,13 +41,8 @@ def synthesise(sentences: list[str], output_dir: Path, *, seed: int = 1) -> Path
     path = Path(output_dir) / "voices.jsonl"
     if path.exists() and [utterance.text for utterance in read_manifest(path)] == sentences:
         return path
-    check_programs()
     read = partial(_read, sentences, folder=Path(output_dir) / "voices", seed=seed)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        console = Console(stderr=True)
-        spoken = pool.map(read, range(len(sentences)))
-        utterances = list(track(spoken, "synthesising voices", total=len(sentences), console=console))
-    write_manifest(path, utterances)
+    write_manifest(path, for_each(len(sentences), read))
     return path
 
 

@@ -5,17 +5,15 @@ variants), flite and festival differ in vocal tract, pitch, pace and accent, and
 one breath, where in joined recordings no sound influences the next.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from prepare import DIGITS, DIGITS_PER_STRING, SAMPLE_RATE, write_flac
-from rich.console import Console
-from rich.progress import track
 
 from asr.manifest import Utterance, write_manifest
-from asr.synthesis import Manner, Voice, at_level, check_programs, speak
+from asr.synthesis import Manner, Voice, at_level, for_each, speak
 
 STRINGS_PER_VOICE = 12
 
@@ -58,14 +56,9 @@ def synthesise(output_dir: Path, *, seed: int = 1) -> Path:
     Raises:
         AsrError: a synthesiser or one of its voices is not installed.
     """
-    check_programs()
     output_dir = Path(output_dir)
     speak_numbered = partial(_speak_all, folder=output_dir / "voices", seed=seed)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        spoken = pool.map(speak_numbered, range(len(TRAINING)))
-        console = Console(stderr=True)
-        shown = track(spoken, "synthesising voices", total=len(TRAINING), console=console)
-        utterances = [utterance for of_one_voice in shown for utterance in of_one_voice]
+    utterances = list(chain.from_iterable(for_each(len(TRAINING), speak_numbered)))
     path = output_dir / "voices.jsonl"
     write_manifest(path, utterances)
     return path
