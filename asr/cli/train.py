@@ -1,6 +1,5 @@
 """``asr train``: settings in, a model directory out."""
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,12 +70,12 @@ def train(
 def _compose(overrides: list[str]) -> "Settings":
     from asr.config import compose
     from asr.errors import ConfigError
-    from asr.sweep.points import values
+    from asr.sweep.points import RANGE, values
 
     for override in overrides:
         if len(values(override)) > 1:
             raise ConfigError(f"{override} has several values; give --sweep to train with each.")
-        if re.search(r"=[-+.\de]+\.\.[-+.\de]+$", override):
+        if RANGE.fullmatch(override):
             raise ConfigError(f"{override} is a range; give --trials N to search it.")
     return compose(overrides)
 

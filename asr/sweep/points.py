@@ -17,6 +17,10 @@ from hydra.errors import HydraException
 from asr.config import compose
 from asr.errors import ConfigError
 
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+RANGE = re.compile(rf"([\w.]+)=({_NUMBER})\.\.({_NUMBER})")
+"""``key=low..high``: what a search tries values of."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -61,8 +65,8 @@ def expand(overrides: Sequence[str]) -> list[Point]:
 
 def refuse_unclear(varied: Sequence[str], overrides: Sequence[str]) -> None:
     """Raise ``ConfigError`` where a varied setting is given twice, or is where the runs go."""
-    keys = [override.partition("=")[0].lstrip("+") for override in overrides]
-    for key in (override.partition("=")[0].lstrip("+") for override in varied):
+    keys = [_key(override) for override in overrides]
+    for key in map(_key, varied):
         if key == "run_dir":
             raise ConfigError("run_dir takes one value: each training has a folder of its own below it.")
         if keys.count(key) > 1:
@@ -78,6 +82,10 @@ def values(override: str) -> list[str]:
     if not parsed.is_sweep_override():
         return [override]
     return [f"{parsed.key_or_group}={value}" for value in parsed.sweep_string_iterator()]
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+")
 
 
 def _folder(particular: Sequence[str]) -> str:

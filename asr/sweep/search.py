@@ -5,7 +5,6 @@ The study lies beside the runs. The sampler's seed is a function of (seed, numbe
 was stopped goes on as if it had not been.
 """
 
-import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,10 @@ from typing import Any
 from asr.config import compose, setting_kinds
 from asr.errors import ConfigError
 from asr.settings import Settings
-from asr.sweep.points import Point, refuse_unclear, values
+from asr.sweep.points import RANGE, Point, refuse_unclear, values
 from asr.sweep.running import Outcome, outcome_of
 
 STUDY = "study.db"
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_RANGE = re.compile(rf"([\w.]+)=({_NUMBER})\.\.({_NUMBER})")
 _LOGARITHMIC = 10
 """Ratio of a range's ends from which on it is searched on a logarithmic scale."""
 
@@ -102,7 +99,7 @@ class Search:
 
 
 def _axis(override: str) -> _Axis:
-    found = _RANGE.fullmatch(override)
+    found = RANGE.fullmatch(override)
     if found:
         key, low, high = found.groups()
         return _Axis(key, (f"{key}={low}", f"{key}={high}"), _range(key, float(low), float(high)))
