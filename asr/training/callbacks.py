@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
 from asr.data import Batch
+from asr.errors import WorkerError
 from asr.training import distributed
 from asr.training.scorer import DevScorer
 
@@ -112,7 +113,9 @@ class StopOnSignal(Callback):
         self._give_back()
 
     def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Give the signals back."""
+        """Give the signals back; torchrun ends this process where another is lost, but first it has to say why."""
+        if isinstance(exception, WorkerError) and self.previous.pop(signal.SIGTERM, None):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._give_back()
 
     def _obey(self, trainer: lightning.Trainer) -> None:
