@@ -10,6 +10,7 @@ Davis and Mermelstein 1980 (MFCC); Furui 1986 (deltas).
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from asr.feature_settings import FeatureSettings
 __all__ = ["FeatureSettings", "FrontEnd"]
 
 
+_Scale = Callable[[Tensor], Tensor]
 _BLOCK_FRAMES = 256
 """Frames transformed at a time: the working set stays in the cache (three times as fast as all at once)."""
 
@@ -81,6 +83,22 @@ class FrontEnd(nn.Module):
         for _ in range(self.settings.delta_order):
             columns.append(_deltas(columns[-1], lengths, self.settings.delta_window))
         return torch.cat(columns, dim=-1)
+
+    def speed_matrix(self, factor: float) -> NDArray[np.float32]:
+        """What static features are multiplied by to be those of a recording played ``factor`` times as fast.
+
+        ``(num_static, num_static)``; frames keep their number. What lies between the frequencies of the filters, or in
+        the coefficients that MFCC leave out, is interpolated: an approximation (vocal tract length perturbation,
+        Jaitly and Hinton 2013).
+        """
+        edges, _, to_hz = _mel_edges(self.settings)
+        centres = to_hz(edges[1:-1]).numpy()
+        moved = np.stack([np.interp(centres / factor, centres, row) for row in np.eye(len(centres))])
+        if self.settings.kind == "log_mel":
+            return moved.astype(np.float32)
+        dct = self.dct.double().cpu().numpy()
+        changed: NDArray[np.float32] = (np.linalg.pinv(dct) @ moved @ dct).astype(np.float32)
+        return changed
 
     def _signal(self, waveforms: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
         """Scaled, emphasised and padded so that exactly ``num_frames`` frames fit."""
@@ -193,9 +211,7 @@ def _window(settings: FeatureSettings) -> Tensor:
 def _mel_filters(settings: FeatureSettings) -> Tensor:
     """``(fft_length // 2 + 1, num_mels)``: triangles from the centre of one neighbour to the other's."""
     bins = torch.linspace(0, settings.sample_rate / 2, settings.fft_length // 2 + 1, dtype=torch.float64)
-    to_mel, to_hz = (_slaney_mel, _slaney_hz) if settings.mel_scale == "slaney" else (_htk_mel, _htk_hz)
-    ends = to_mel(torch.tensor([settings.f_min, settings.highest_frequency], dtype=torch.float64))
-    edges = torch.linspace(float(ends[0]), float(ends[1]), settings.num_mels + 2, dtype=torch.float64)
+    edges, to_mel, to_hz = _mel_edges(settings)
     if settings.mel_filters == "mel":
         bins = to_mel(bins)
     else:
@@ -212,6 +228,14 @@ def _mel_filters(settings: FeatureSettings) -> Tensor:
     if settings.mel_filters == "mel":
         filters[-1] = 0  # Kaldi leaves the Nyquist bin out
     return filters.nan_to_num(0.0).float()
+
+
+def _mel_edges(settings: FeatureSettings) -> tuple[Tensor, _Scale, _Scale]:
+    """In mel ``(num_mels + 2,)``, each filter's centre between its neighbours'; and the ways to mel and back to Hz."""
+    to_mel, to_hz = (_slaney_mel, _slaney_hz) if settings.mel_scale == "slaney" else (_htk_mel, _htk_hz)
+    ends = to_mel(torch.tensor([settings.f_min, settings.highest_frequency], dtype=torch.float64))
+    edges = torch.linspace(float(ends[0]), float(ends[1]), settings.num_mels + 2, dtype=torch.float64)
+    return edges, to_mel, to_hz
 
 
 def _htk_mel(hz: Tensor) -> Tensor:

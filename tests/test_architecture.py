@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 
 FLOORS = {
     **dict.fromkeys(("cli", "__main__"), 7),
-    **dict.fromkeys(("config", "experiment", "recipe", "sweep", "download"), 6),
+    **dict.fromkeys(("config", "experiment", "ablation", "recipe", "sweep", "download"), 6),
     **dict.fromkeys(("training", "tuning", "plan"), 5),
     **dict.fromkeys(("evaluation", "report", "results", "dev_set", "learning_curve"), 4),
     **dict.fromkeys(("recognizer",), 3),
@@ -34,6 +34,9 @@ FLOORS = {
 SIBLINGS = {
     ("__main__", "cli"),
     ("experiment", "config"),
+    ("ablation", "config"),
+    ("ablation", "recipe"),
+    ("ablation", "sweep"),
     ("recipe", "experiment"),
     ("recipe", "download"),
     ("sweep", "config"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asr import audio, feature_files
+from asr.augment.sound import change_speed, change_tempo
 from asr.errors import ConfigError
 from asr.features import FeatureSettings, FrontEnd
 
@@ -24,6 +25,7 @@ with warnings.catch_warnings():
     from torchaudio.compliance import kaldi
 
 PRESETS = Path(__file__).parents[1] / "conf" / "features"
+SPEECH = Path(__file__).parents[1] / "recipes" / "demo" / "samples" / "06-festival-ked_diphone.wav"
 NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
@@ -261,6 +263,23 @@ def test_not_even_padding_that_is_no_number():
     padded = torch.nn.functional.pad(waveform, (0, 5000), value=math.nan)
     lengths = torch.tensor([16000])
     torch.testing.assert_close(front_end(padded, lengths)[0], front_end(waveform, lengths)[0])
+
+
+@pytest.mark.parametrize("factor", [0.87, 1.15])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_speed_matrix_does_to_features_what_speed_does_to_speech(name, factor):
+    settings = preset(name, dither=0.0, cmvn="utterance", delta_order=0)
+    front_end = FrontEnd(settings)
+    speech = audio.load(SPEECH, settings.sample_rate)
+    faster = front_end.extract(change_speed(speech, factor)).numpy()
+    tempo = change_tempo(front_end.extract(speech, normalize=False).numpy(), factor)
+    without, moved = (
+        np.mean((front_end.extract(static)[: len(faster)].numpy() - faster[: len(static)]) ** 2)
+        for static in (tempo, tempo @ front_end.speed_matrix(factor))
+    )
+    assert moved < 0.75 * without
+    assert not np.allclose(front_end.speed_matrix(factor), np.eye(settings.num_static), atol=0.1)
+    np.testing.assert_allclose(front_end.speed_matrix(1.0), np.eye(settings.num_static), atol=1e-6)
 
 
 @pytest.mark.parametrize("edges", ["snip", "pad", "center"])

@@ -1,5 +1,6 @@
 """The way of a sound from the mouth to the file, each station with its share of the utterances."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -37,11 +38,17 @@ def augment_waveform(
 
 
 def augment_features(
-    frames: NDArray[np.float32], settings: AugmentSettings, rng: np.random.Generator
+    static: NDArray[np.float32],
+    settings: AugmentSettings,
+    rng: np.random.Generator,
+    speed_matrix: Callable[[float], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
-    """One random variant of stored features ``(num_frames, num_features)``: of all stations they allow only speed."""
+    """One random variant of stored ``(num_frames, num_static)``: of all stations they allow only speed.
+
+    ``speed_matrix`` is that of their front end.
+    """
     factor = rng.uniform(settings.speed_min, settings.speed_max)
-    return change_tempo(frames, factor) if factor != 1.0 else frames
+    return static if factor == 1.0 else change_tempo(static, factor) @ speed_matrix(factor)
 
 
 def _transmit(

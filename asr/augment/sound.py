@@ -18,7 +18,7 @@ def change_speed(waveform: Waveform, factor: float) -> Waveform:
 
 
 def change_tempo(frames: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-    """``change_speed`` of features ``(num_frames, num_features)``, as far as they allow: the pitch stays."""
+    """``(num_frames, num_features)`` of speech ``factor`` times as fast, at the same pitch."""
     num_frames = max(round(len(frames) / factor), 1)
     places = np.linspace(0, len(frames) - 1, num_frames, dtype=np.float32)[:, None]
     before = np.minimum(places.astype(int), max(len(frames) - 2, 0))[:, 0]

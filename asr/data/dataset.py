@@ -91,7 +91,7 @@ class SpeechDataset(Dataset[Example]):
         self, values: NDArray[np.float32], index: int, rng: np.random.Generator
     ) -> NDArray[np.float32]:
         if values.ndim > 1:
-            return augment_features(values, self.augment, rng)
+            return augment_features(values, self.augment, rng, self.front_end.speed_matrix)
         return augment_waveform(
             values,
             self.front_end.settings.sample_rate,
