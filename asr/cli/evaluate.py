@@ -1,6 +1,7 @@
 """``asr evaluate``: the error rates of a model on a manifest, with their intervals, and where it fails."""
 
 import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,8 @@ from asr.cli.scores import ByOption, OutputOption, TrainTextOption, WeightsName,
 
 if TYPE_CHECKING:
     from asr.evaluation import Evaluation, Setup
-    from asr.recognizer import Decoder
+    from asr.manifest import Utterance
+    from asr.recognizer import Recognizer
 
 
 @with_decoder_options
@@ -47,15 +49,24 @@ def evaluate(
     """
     from asr import __version__, checkpoint
     from asr.evaluation import Setup
+    from asr.evaluation.groups import check_fields
+    from asr.evaluation.transcripts import count_words
+    from asr.manifest import read_manifest
+    from asr.recognizer import load
 
+    utterances = read_manifest(manifest)
+    check_fields(utterances, by or [])
+    text = checkpoint.load_settings(checkpoint.resolve(model)).text
+    training = None if train_text is None else count_words(train_text, text)
     line, decoder = choose_decoder(decoding, model, nbest=nbest)
     say(f"decoder: {line}")
     warm_up(decoder)
     setup = Setup(
         str(manifest), model, line, "", weights.value, f"asr {__version__}", datetime.date.today().isoformat()
     )
-    evaluation = _evaluate(setup, decoder, device, batch_size, nbest)
-    write(evaluation, output, by or [], train_text, checkpoint.load_settings(checkpoint.resolve(model)).text)
+    recognizer = load(model, device=device, decoder=decoder)
+    evaluation = _evaluate(recognizer, utterances, batch_size, nbest, setup)
+    write(evaluation, output, by or [], training)
     for scored in evaluation.failures:
         complain(scored.failure or "")
     heard, took = evaluation.audio_seconds, evaluation.seconds
@@ -63,13 +74,11 @@ def evaluate(
     raise typer.Exit(1 if evaluation.failures else 0)
 
 
-def _evaluate(setup: "Setup", decoder: "Decoder", device: str, batch_size: int, nbest: int) -> "Evaluation":
+def _evaluate(
+    recognizer: "Recognizer", utterances: "Sequence[Utterance]", batch_size: int, nbest: int, setup: "Setup"
+) -> "Evaluation":
     from asr.evaluation import evaluate as run
-    from asr.manifest import read_manifest
-    from asr.recognizer import load
 
-    utterances = read_manifest(setup.test)
-    recognizer = load(setup.model, device=device, decoder=decoder)
     with progress_bar() as progress:
         task = progress.add_task("scoring", total=sum(u.duration for u in utterances))
         return run(

@@ -61,7 +61,7 @@ def score(
     from asr import __version__
     from asr.evaluation import Setup
     from asr.evaluation.scored import describe
-    from asr.evaluation.transcripts import evaluate_texts, read_speakers
+    from asr.evaluation.transcripts import count_words, evaluate_texts, read_speakers
     from asr.text import TextSettings
 
     text = TextSettings() if normalize else None
@@ -77,4 +77,4 @@ def score(
     evaluation = evaluate_texts(
         references, hypotheses, format=format.value, setup=setup, text=text, speakers=speakers
     )
-    write(evaluation, output, by or [], train_text, text)
+    write(evaluation, output, by or [], None if train_text is None else count_words(train_text, text))

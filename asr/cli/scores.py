@@ -1,6 +1,7 @@
 """What `asr evaluate` and `asr score` share: options, the lines on stdout, the folder of results."""
 
 import enum
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,6 @@ from asr.wording import counted
 
 if TYPE_CHECKING:
     from asr.evaluation import Evaluation
-    from asr.text import TextSettings
 
 
 class WeightsName(enum.StrEnum):
@@ -57,8 +57,7 @@ def write(
     evaluation: "Evaluation",
     output: Path | None,
     by: Sequence[str],
-    train_text: Path | None,
-    text: "TextSettings | None",
+    training: "Counter[str] | None",
 ) -> None:
     """Print the summary and the tables that were asked for, and write the folder.
 
@@ -68,10 +67,8 @@ def write(
     from asr.evaluation import summary
     from asr.evaluation.figures import figures
     from asr.evaluation.folder import save
-    from asr.evaluation.transcripts import count_words
 
     print(summary(evaluation))
-    training = None if train_text is None else count_words(train_text, text)
     if output is not None:
         found = save(output, evaluation, by=by, training=training)
         _write_page(output, evaluation)
@@ -110,13 +107,19 @@ def _causes(found: Mapping[str, Any]) -> Iterator[str]:
     if found["frequencies"]:
         yield f"\nout of vocabulary {100 * found['frequencies']['out_of_vocabulary']:.2f} %"
         for one in found["frequencies"]["bins"]:
-            times = (
-                f"{one['least']} to {one['most']}" if one["most"] is not None else f"{one['least']} and more"
-            )
-            wrong = 100 * one["errors"] / max(one["words"], 1)
-            yield f"  seen {times} times: {wrong:.2f} % of {counted(one['words'], 'word')} substituted or deleted"
+            if one["words"]:
+                wrong = f"{100 * one['errors'] / one['words']:6.2f} % substituted or deleted"
+                yield f"  in the training text {_times(one):20} {wrong} of {counted(one['words'], 'word')}"
     if found["oracle"]:
         yield f"\nbest of each n-best list: WER {100 * found['oracle']['rate']:.2f}"
     if found["greedy"]:
         fixed, broken = (found["greedy"][name]["words"] for name in ("fixed", "broken"))
         yield f"\ngreedy: WER {100 * found['greedy']['rate']:.2f}; this decoder fixes {fixed} words and breaks {broken}"
+
+
+def _times(one: Mapping[str, Any]) -> str:
+    if one["most"] == 0:
+        return "never"
+    return (
+        f"{one['least']} times or more" if one["most"] is None else f"{one['least']} to {one['most']} times"
+    )

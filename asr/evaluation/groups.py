@@ -12,6 +12,7 @@ from asr import scoring
 from asr.errors import ManifestError
 from asr.evaluation.scored import Evaluation, Scored
 from asr.evaluation.snr import estimate_snr
+from asr.manifest import Utterance
 from asr.scoring import Counts, Interval
 
 MOST_VALUES = 8
@@ -53,42 +54,47 @@ confidence of the words heard, an estimate in dB. A key of the manifest goes bef
 
 
 def group_by(evaluation: Evaluation, field: str) -> list[Group]:
-    """The groups of a key of the manifest or of ``DERIVED``: names in their order, numbers from low to high.
+    """The groups of a key of the manifest or of ``DERIVED``: numbers from low to high, else the worst first.
 
     Raises:
         ManifestError: no utterance has such a field; those that there are are named.
     """
     labels, order = _labels(_values(evaluation, field))
-    members: dict[str, list[Counts]] = {label: [] for label in order}
+    members: dict[str, list[Counts]] = {label: [] for label in order or sorted(set(labels))}
     for label, scored in zip(labels, evaluation.utterances, strict=True):
         members[label].append(scored.words)
-    return [
+    groups = [
         Group(label, len(counts), scoring.total(counts), scoring.interval(counts))
         for label, counts in members.items()
+        if counts
     ]
+    return groups if order else sorted(groups, key=lambda group: -group.words.rate)
+
+
+def check_fields(utterances: Sequence[Utterance], fields: Sequence[str]) -> None:
+    """Raise ``ManifestError`` for a field that ``group_by`` would refuse: before anything is transcribed."""
+    known = {*DERIVED, *(key for utterance in utterances for key in utterance.extra)}
+    for field in fields:
+        if field not in known:
+            raise ManifestError(f"No utterance has the field {field!r}; there is {', '.join(sorted(known))}.")
 
 
 def _values(evaluation: Evaluation, field: str) -> list[Any]:
-    extras = [scored.utterance.extra for scored in evaluation.utterances]
-    if not any(field in extra for extra in extras) and field in DERIVED:
-        return [DERIVED[field](scored) for scored in evaluation.utterances]
-    values = [extra.get(field) for extra in extras]
-    if all(value is None for value in values):
-        known = sorted({*DERIVED, *(key for extra in extras for key in extra)})
-        raise ManifestError(f"No utterance has the field {field!r}; there is {', '.join(known)}.")
-    return values
+    utterances = [scored.utterance for scored in evaluation.utterances]
+    check_fields(utterances, [field])
+    if any(field in utterance.extra for utterance in utterances):
+        return [utterance.extra.get(field) for utterance in utterances]
+    return [DERIVED[field](scored) for scored in evaluation.utterances]
 
 
 def _labels(values: Sequence[Any]) -> tuple[list[str], list[str]]:
-    """The label of each value, and all labels in order."""
+    """The label of each value, and all labels in the order of their numbers; no order where they are names."""
     known = [value for value in values if value is not None]
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
-        edges, names = _bins(known)
-        labels = [NONE if value is None else names[np.searchsorted(edges, value)] for value in values]
-    else:
-        names = sorted({str(value) for value in known})
-        labels = [NONE if value is None else str(value) for value in values]
-    return labels, [name for name in dict.fromkeys([*names, NONE]) if name in set(labels)]
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+        return [NONE if value is None else str(value) for value in values], []
+    edges, names = _bins(known) if known else ([], [])
+    labels = [NONE if value is None else names[np.searchsorted(edges, value)] for value in values]
+    return labels, [*names, NONE]
 
 
 def _bins(numbers: Sequence[float]) -> tuple[list[float], list[str]]:
