@@ -110,10 +110,16 @@ def test_alignments_stand_one_above_the_other_worst_first(made, tmp_path):
 
 def test_transcripts_are_sclites_and_asr_score_reads_them(made, tmp_path):
     save(tmp_path, made)
-    assert (tmp_path / "hyp.trn").read_text().splitlines()[2:] == ["uh (2)", "(3)"]
+    assert (tmp_path / "hyp.trn").read_text().splitlines()[2:] == ["uh (ann-2)", "(bob-3)"]
     found = evaluate_texts(tmp_path / "ref.trn", tmp_path / "hyp.trn")
     assert found.words == made.words
-    assert found.ids == made.ids
+    assert found.ids == ["ann-0", "bob-1", "ann-2", "bob-3"]
+
+
+def test_a_speaker_is_what_sclite_takes_for_one(tmp_path):
+    made = evaluation([("a", "a")] * 3, ["en_us-1", None, "0"])
+    save(tmp_path, made)
+    assert (tmp_path / "ref.trn").read_text().split() == ["a", "(en.us.1-0)", "a", "(1)", "a", "(0-2)"]
 
 
 def test_times_are_within_the_utterance_as_sclite_wants_them(made, tmp_path):

@@ -42,9 +42,9 @@ def test_both_verdicts_are_among_them(theirs):
 
 
 def test_prices_can_count_more_errors_than_there_need_be():
-    said, heard = "a b c", "b c a"
-    assert scoring.count_words(said, heard).errors == 2
-    assert scoring.count_words("a b c d", "c x d y", "sclite") != scoring.count_words("a b c d", "c x d y")
+    said, heard = "go on then my friend", "well you go home on"
+    assert scoring.count_words(said, heard) == scoring.Counts(substitutions=5)
+    assert scoring.count_words(said, heard, "sclite") == scoring.Counts(hits=2, deletions=3, insertions=3)
 
 
 def test_words_that_are_the_same_are_paired_at_the_end_first():

@@ -76,9 +76,18 @@ def kind(said: str | None, heard: str | None) -> str:
 
 
 def trn(evaluation: Evaluation, texts: Sequence[str]) -> str:
-    """sclite's transcripts: a line an utterance, its id in parentheses behind it."""
-    rows = zip(texts, evaluation.ids, strict=True)
-    return "".join(f"{text} ({name})\n".lstrip() for text, name in rows)
+    """sclite's transcripts: a line an utterance, behind it its id, which begins with the speaker (``-i spu_id``)."""
+    speakers = (scored.utterance.speaker for scored in evaluation.utterances)
+    rows = zip(texts, speakers, evaluation.ids, strict=True)
+    return "".join(f"{text} ({_with_speaker(name, speaker)})\n".lstrip() for text, speaker, name in rows)
+
+
+def _with_speaker(name: str, speaker: str | None) -> str:
+    """sclite takes what stands before the first - or _ for the speaker."""
+    if speaker is None:
+        return name
+    prefix = "".join("." if letter in "-_()" or letter.isspace() else letter for letter in speaker) + "-"
+    return name if name.startswith(prefix) else prefix + name
 
 
 def stm(evaluation: Evaluation) -> str:
