@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.scoring import Counts, Interval
+from asr.scoring import Counts, Interval, percentiles, resample
 
 Floats = NDArray[np.float64]
 
@@ -49,15 +49,10 @@ def forecast(
     log_hours = np.log(np.array(hours, float))
     target = float(log_hours.max() + np.log(factor))
     rate, _ = _carried_on(log_hours, errors.sum(1), references.sum(), target)
-    rng = np.random.default_rng(seed)
-    rates, slopes = [], []
-    for _ in range(num_samples):
-        drawn = rng.integers(len(references), size=len(references))
-        there, slope = _carried_on(log_hours, errors[:, drawn].sum(1), references[drawn].sum(), target)
-        rates.append(there)
-        slopes.append(slope)
-    low, high = np.percentile(rates, [2.5, 97.5])
-    return Forecast(rate, Interval(float(low), float(high)), bool(np.percentile(slopes, 95) < 0))
+    sums = resample(np.vstack([errors, references]).T, num_samples=num_samples, seed=seed)
+    curves = [_carried_on(log_hours, row[:-1], row[-1], target) for row in sums]
+    rates, slopes = np.array(curves).T
+    return Forecast(rate, percentiles(rates), bool(np.percentile(slopes, 95) < 0))
 
 
 def _carried_on(

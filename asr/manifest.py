@@ -45,7 +45,7 @@ class Utterance:
     @property
     def name(self) -> str:
         """What messages call it: its path, and the segment's start where it has one."""
-        path = self.audio_filepath or self.features_filepath or "?"
+        path = self.audio_filepath or self.features_filepath or str(self.extra.get("id", "?"))
         if self.member is not None:
             path = f"{path}/{self.member.name}"
         return path if self.offset is None else f"{path}@{self.offset:g}s"
@@ -59,21 +59,23 @@ class Utterance:
 _FIELDS = {field.name for field in dataclasses.fields(Utterance)} - {"extra"}
 
 
-def read_manifest(path: str | os.PathLike[str]) -> list[Utterance]:
-    """Every utterance of a manifest, in its order.
+def read_manifest(path: str | os.PathLike[str], *, needs_audio: bool = True) -> list[Utterance]:
+    """Every utterance of a manifest, in its order; without ``needs_audio`` also what is nothing but text.
 
     Raises:
         ManifestError: the file is missing, holds nothing, or a line is not a valid utterance.
     """
     utterances = []
-    for read in read_lines(path).values():
+    for read in read_lines(path, needs_audio=needs_audio).values():
         if isinstance(read, ManifestError):
             raise read
         utterances.append(read)
     return utterances
 
 
-def read_lines(path: str | os.PathLike[str]) -> dict[int, Utterance | ManifestError]:
+def read_lines(
+    path: str | os.PathLike[str], *, needs_audio: bool = True
+) -> dict[int, Utterance | ManifestError]:
     """What each line that is not empty holds, by its number: an utterance, or what is wrong with it.
 
     Raises:
@@ -83,7 +85,7 @@ def read_lines(path: str | os.PathLike[str]) -> dict[int, Utterance | ManifestEr
     read: dict[int, Utterance | ManifestError] = {}
     for number, line in _lines(path):
         try:
-            read[number] = _parse(line, f"{path}:{number}", path.parent)
+            read[number] = _parse(line, f"{path}:{number}", path.parent, needs_audio)
         except ManifestError as error:
             read[number] = error
     if not read:
@@ -125,14 +127,14 @@ def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]
         raise ManifestError(f"{path}: cannot be written ({error}); choose another place or name.") from None
 
 
-def _parse(line: str, where: str, folder: Path) -> Utterance:
+def _parse(line: str, where: str, folder: Path, needs_audio: bool) -> Utterance:
     try:
         entry = json.loads(line)
     except json.JSONDecodeError as error:
         raise ManifestError(f"{where}: not a JSON object ({error.msg}); one utterance a line.") from None
     if not isinstance(entry, dict):
         raise ManifestError(f"{where}: not a JSON object; one utterance a line.")
-    if not (entry.get("audio_filepath") or entry.get("features_filepath")):
+    if needs_audio and not (entry.get("audio_filepath") or entry.get("features_filepath")):
         raise ManifestError(f"{where}: neither audio_filepath nor features_filepath is given.")
     for key in ("audio_filepath", "features_filepath", "speaker"):
         if entry.get(key) is not None and not isinstance(entry[key], str):

@@ -102,7 +102,7 @@ class Recognizer:
     ) -> Iterator[Transcript | AsrError]:
         """One answer a source, in order; what cannot be used becomes the error, and the rest goes on."""
         for outcomes in self._batches(sources, batch_size):
-            transcripts = self._decode_all([heard for heard in outcomes if isinstance(heard, Heard)], nbest)
+            transcripts = self.decode_all([heard for heard in outcomes if isinstance(heard, Heard)], nbest)
             for outcome in outcomes:
                 yield next(transcripts) if isinstance(outcome, Heard) else outcome
 
@@ -146,8 +146,8 @@ class Recognizer:
         scored = zip(self.acoustic.log_probs(inputs), inputs, strict=True)
         return [Heard(log_probs, self._seconds(values, log_probs)) for log_probs, values in scored]
 
-    def _decode_all(self, heard: Sequence[Heard], nbest: int) -> Iterator[Transcript]:
-        """On all cores where the decoder is worth it: a compiled search works outside the GIL."""
+    def decode_all(self, heard: Sequence[Heard], nbest: int = 0) -> Iterator[Transcript]:
+        """A transcript each; on all cores where the decoder is worth it: a compiled search works outside the GIL."""
         if len(heard) < 2 or self.decoder is decode_greedy:
             return (self._decode(one, nbest) for one in heard)
         # The first one alone: what is compiled or built at first use is then there for all.

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from asr import scoring
 from asr.evaluation import Evaluation, Scored, summary
+from asr.evaluation.folder import write_text
 from asr.scoring import Counts
+from asr.scoring.tally import most_common
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -45,9 +46,7 @@ def write_report(path: str | os.PathLike[str], evaluation: Evaluation, title: st
         confusions="".join(_confusions(evaluation)),
         utterances="\n".join(_utterance(scored, path.parent) for scored in worst_first),
     )
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, page)
 
 
 def _speakers(evaluation: Evaluation) -> str:
@@ -69,18 +68,13 @@ def _speakers(evaluation: Evaluation) -> str:
 
 
 def _confusions(evaluation: Evaluation, most: int = 20) -> Iterator[str]:
-    pairs = Counter(
-        pair
-        for scored in evaluation.utterances
-        for pair in scoring.align(scored.reference, scored.hypothesis)
-        if pair[0] != pair[1]
-    )
-    for (said, heard), times in pairs.most_common(most):
+    pairs = Counter(pair for scored in evaluation.utterances for pair in scored.pairs if pair[0] != pair[1])
+    for (said, heard), times in most_common(pairs, most):
         yield f"<tr><td>{times}<td>{escape(said or '–')}<td>{escape(heard or '–')}"
 
 
 def _utterance(scored: Scored, folder: Path) -> str:
-    pairs = "".join(_pair(*pair) for pair in scoring.align(scored.reference, scored.hypothesis))
+    pairs = "".join(_pair(*pair) for pair in scored.pairs)
     failure = f"<p>{escape(scored.failure)}" if scored.failure else ""
     errors, words = scored.words.errors, scored.words.num_reference
     heading = f"<p><small>{escape(scored.utterance.name)}: {errors} of {words}</small>"

@@ -45,7 +45,10 @@ def arguments(
 
 
 def interleave(
-    systems: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1
+    systems: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warm_up: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Median seconds of each; round by round, so that a busy moment of the machine strikes all alike.
 
@@ -57,9 +60,9 @@ def interleave(
         for name, system in systems.items():
             for _ in range(warm_up):
                 system()
-            start = time.perf_counter()
+            start = clock()
             system()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

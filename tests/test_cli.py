@@ -12,7 +12,7 @@ import asr
 from asr.manifest import Utterance, write_manifest
 
 SAMPLES = Path(__file__).parent.parent / "recipes" / "demo" / "samples" / "samples.jsonl"
-COMMANDS = ("transcribe", "train", "tune", "evaluate", "models", "doctor", "data", "lm")
+COMMANDS = ("transcribe", "train", "tune", "evaluate", "score", "compare", "models", "doctor", "data", "lm")
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -35,13 +35,13 @@ def test_version_and_top_level_help() -> None:
 
 
 def test_evaluate_scores_what_the_api_scores(tmp_path: Path) -> None:
-    done = run("evaluate", SAMPLES, "-m", "digits-en", "--report", tmp_path / "report.html")
+    done = run("evaluate", SAMPLES, "-m", "digits-en", "-o", tmp_path / "report")
     assert done.returncode == 0
     evaluation = asr.evaluate(asr.load("digits-en"), asr.read_manifest(SAMPLES))
     words = evaluation.words
     assert done.stdout.startswith(f"%WER {100 * words.rate:.2f} [ {words.errors} / {words.num_reference}, ")
     assert re.search(r"^95 % interval [\d.]+ to [\d.]+ ", done.stdout, re.MULTILINE)
-    assert "<audio" in (tmp_path / "report.html").read_text()
+    assert "<audio" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_evaluate_counts_what_cannot_be_read(tmp_path: Path) -> None:

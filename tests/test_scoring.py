@@ -5,6 +5,8 @@ import pytest
 
 from asr import scoring
 from asr.scoring import Counts, Interval
+from asr.scoring.changes import changes
+from asr.scoring.tally import most_common, tally
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_the_rate_of_a_corpus_is_errors_over_words_not_the_mean_of_rates():
 
 def test_rates_at_the_edges():
     assert Counts().rate == 0.0
-    assert Counts(insertions=2).rate == float("inf")
+    assert Counts(insertions=2).rate == 2.0, "as in jiwer"
     assert Counts(hits=1, insertions=3).rate == 3.0
 
 
@@ -131,3 +133,55 @@ def test_a_difference_is_surer_than_its_two_rates():
     assert both.low < scoring.total(ours).rate - scoring.total(theirs).rate < both.high < 0
     assert both.high - both.low < scoring.interval(ours).high - scoring.interval(ours).low
     assert scoring.difference(ours, ours) == scoring.Interval(0.0, 0.0)
+
+
+def test_the_vectorised_bootstrap_is_the_slow_one():
+    rng = np.random.default_rng(8)
+    counts = simulated(0.2, 60, rng)
+    errors, words = (
+        np.array(column) for column in zip(*((c.errors, c.num_reference) for c in counts), strict=True)
+    )
+    rates = []
+    for _ in range(20_000):
+        drawn = rng.integers(len(counts), size=len(counts))
+        rates.append(errors[drawn].sum() / words[drawn].sum())
+    interval = scoring.interval(counts, num_samples=20_000)
+    assert [interval.low, interval.high] == pytest.approx(np.percentile(rates, [2.5, 97.5]), abs=0.003)
+
+
+def test_draws_are_as_many_as_units_and_blocks_do_not_show():
+    values = np.stack([np.ones(3000), np.arange(3000)], axis=1)  # more than a block holds, by samples
+    sums = scoring.resample(values, num_samples=200)
+    assert sums.shape == (200, 2)
+    assert (sums[:, 0] == 3000).all()
+    assert len(set(sums[:, 1])) == 200
+    assert sums[:, 1].mean() == pytest.approx(values[:, 1].sum(), rel=0.01)
+
+
+def test_speakers_whose_errors_go_together_make_the_interval_wider():
+    speakers = [speaker for speaker in "abcdefgh" for _ in range(50)]
+    counts = [Counts(8, 2) if speaker in "abcd" else Counts(10) for speaker in speakers]
+    units = scoring.by_unit(speakers, counts)
+    assert [one.errors for one in units] == [100] * 4 + [0] * 4
+    over_speakers, over_utterances = scoring.interval(units), scoring.interval(counts)
+    assert over_speakers.high - over_speakers.low > 3 * (over_utterances.high - over_utterances.low)
+
+
+def test_errors_are_tallied_by_word():
+    pairs = [scoring.align("the cat sat down", "a the cats sat"), scoring.align("cat", "cats")]
+    found = tally(pairs)
+    assert found.substitutions == {("cat", "cats"): 2}
+    assert found.deletions == {"down": 1}
+    assert found.insertions == {"a": 1}
+    first = found.words[0]
+    assert (first.word, first.hits, first.said, first.heard, first.errors) == ("cat", 0, 2, 0, 2)
+    assert most_common(found.hits) == [("sat", 1), ("the", 1)]
+
+
+def test_words_are_fixed_and_broken():
+    said = "one two three"
+    before, after = scoring.align(said, "one too three uh"), scoring.align(said, "won two three")
+    found = changes([before], [after])
+    assert found.fixed == {("two", "too"): 1, (None, "uh"): 1}
+    assert found.broken == {("one", "won"): 1}
+    assert changes([before], [before]).fixed == {}

@@ -17,9 +17,11 @@ from asr.errors import AsrError
 def build_app() -> typer.Typer:
     """The whole command tree."""
     from asr.cli import data, lm
+    from asr.cli.compare import compare
     from asr.cli.doctor import doctor
     from asr.cli.evaluate import evaluate
     from asr.cli.models import models
+    from asr.cli.score import score
     from asr.cli.train import train
     from asr.cli.transcribe import transcribe
     from asr.cli.tune import tune
@@ -34,7 +36,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version)
-    for command in (transcribe, train, tune, evaluate, models, doctor):
+    for command in (transcribe, train, tune, evaluate, score, compare, models, doctor):
         app.command()(command)
     app.add_typer(data.app(), name="data")
     app.add_typer(lm.app(), name="lm")

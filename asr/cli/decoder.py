@@ -111,7 +111,15 @@ def with_decoder_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def make_decoder(options: DecoderOptions, model: str, *, nbest: int = 0, quiet: bool = False) -> "Decoder":
-    """The decoder that a model remembers with the options over it, field by field; says which, unless ``quiet``.
+    """The decoder that was asked for; says which, unless ``quiet``. Raises what ``choose_decoder`` does."""
+    line, decoder = choose_decoder(options, model, nbest=nbest)
+    if not quiet:
+        say(f"decoder: {line}")
+    return decoder
+
+
+def choose_decoder(options: DecoderOptions, model: str, *, nbest: int = 0) -> tuple[str, "Decoder"]:
+    """The decoder that a model remembers with the options over it, field by field, and what it is in words.
 
     Raises:
         typer.BadParameter: an option of beam was given to greedy, or one of the language model without any.
@@ -131,14 +139,10 @@ def make_decoder(options: DecoderOptions, model: str, *, nbest: int = 0, quiet: 
     stored = stored_decoder.load(folder)
     if options.decoder is DecoderName.auto and not asks and not stored.uses_beam:
         missing = f"; its weights for beam need {stored.tuned.language_model}: give it as --lm"
-        line, decoder = "greedy" + missing * stored.lacks_language_model, decode_greedy
-    elif options.decoder is DecoderName.greedy:
-        line, decoder = "greedy", decode_greedy
-    else:
-        line, decoder = _make_beam(options, folder, stored)
-    if not quiet:
-        say(f"decoder: {line}")
-    return decoder
+        return "greedy" + missing * stored.lacks_language_model, decode_greedy
+    if options.decoder is DecoderName.greedy:
+        return "greedy", decode_greedy
+    return _make_beam(options, folder, stored)
 
 
 def warm_up(decoder: "Decoder") -> None:

@@ -1,32 +1,40 @@
-"""``asr evaluate``: the error rates of a model on a manifest, with their interval."""
+"""``asr evaluate``: the error rates of a model on a manifest, with their intervals, and where it fails."""
 
+import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asr.cli.console import complain, progress_bar, say
-from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
+from asr.cli.decoder import DecoderOptions, choose_decoder, warm_up, with_decoder_options
 from asr.cli.options import BatchSizeOption, DeviceOption, ModelOption
+from asr.cli.scores import ByOption, OutputOption, TrainTextOption, WeightsName, WeightsOption, write
 
 if TYPE_CHECKING:
-    from asr.evaluation import Evaluation
-    from asr.recognizer import Decoder
+    from asr.evaluation import Evaluation, Setup
+    from asr.manifest import Utterance
+    from asr.recognizer import Recognizer
 
 
 @with_decoder_options
 def evaluate(
     manifest: Annotated[Path, typer.Argument(help="The test set, as `asr data build` writes it.")],
     model: ModelOption,
-    report: Annotated[
-        Path | None,
-        typer.Option("--report", "-o", help="Also write FILE.html: every utterance, worst first, aligned."),
-    ] = None,
+    output: OutputOption = None,
+    by: ByOption = None,
+    train_text: TrainTextOption = None,
+    weights: WeightsOption = WeightsName.jiwer,
+    nbest: Annotated[
+        int,
+        typer.Option(min=0, help="Also score the best of the N best texts of beam: what they could give."),
+    ] = 0,
     decoding: DecoderOptions = DecoderOptions(),
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
 ) -> None:
-    """Score a model: WER with its 95 % interval, CER, sentence errors.
+    """Score a model: WER with its 95 % intervals, CER, sentence errors; with -o, where it fails.
 
     Every utterance counts; one that cannot be read counts as so many deletions, is named on stderr, and makes
     the exit code 1.
@@ -35,40 +43,49 @@ def evaluate(
 
         asr evaluate test.jsonl -m digits-en
 
-        asr evaluate test.jsonl -m runs/mine --report errors.html
+        asr evaluate test.jsonl -m runs/mine -o report/ --by age --by snr --train-text train.jsonl
 
         asr evaluate test.jsonl -m runs/mine --decoder greedy     # whatever `asr tune` stored
     """
-    from asr.evaluation import summary
-
-    chosen = make_decoder(decoding, model)
-    warm_up(chosen)
-    evaluation = _evaluate(manifest, model, chosen, device, batch_size)
-    print(summary(evaluation))
-    for scored in evaluation.failures:
-        complain(scored.failure or "")
-    heard, took = evaluation.audio_seconds, evaluation.seconds
-    say(f"{heard:.0f} s of audio in {took:.1f} s, {heard / max(took, 1e-9):.0f} times real time")
-    if report is not None:
-        from asr.report import write_report
-
-        write_report(report, evaluation, title=f"{model} on {manifest}")
-        say(f"report: {report}")
-    raise typer.Exit(1 if evaluation.failures else 0)
-
-
-def _evaluate(manifest: Path, model: str, decoder: "Decoder", device: str, batch_size: int) -> "Evaluation":
-    from asr.evaluation import evaluate as run
+    from asr import __version__, checkpoint
+    from asr.evaluation import Setup
+    from asr.evaluation.groups import check_fields
+    from asr.evaluation.transcripts import count_words
     from asr.manifest import read_manifest
     from asr.recognizer import load
 
     utterances = read_manifest(manifest)
+    check_fields(utterances, by or [])
+    text = checkpoint.load_settings(checkpoint.resolve(model)).text
+    training = None if train_text is None else count_words(train_text, text)
+    line, decoder = choose_decoder(decoding, model, nbest=nbest)
+    say(f"decoder: {line}")
+    warm_up(decoder)
+    setup = Setup(
+        str(manifest), model, line, "", weights.value, f"asr {__version__}", datetime.date.today().isoformat()
+    )
     recognizer = load(model, device=device, decoder=decoder)
+    evaluation = _evaluate(recognizer, utterances, batch_size, nbest, setup)
+    write(evaluation, output, by or [], training)
+    for scored in evaluation.failures:
+        complain(scored.failure or "")
+    heard, took = evaluation.audio_seconds, evaluation.seconds
+    say(f"{heard:.0f} s of audio in {took:.1f} s, {heard / max(took, 1e-9):.0f} times real time")
+    raise typer.Exit(1 if evaluation.failures else 0)
+
+
+def _evaluate(
+    recognizer: "Recognizer", utterances: "Sequence[Utterance]", batch_size: int, nbest: int, setup: "Setup"
+) -> "Evaluation":
+    from asr.evaluation import evaluate as run
+
     with progress_bar() as progress:
         task = progress.add_task("scoring", total=sum(u.duration for u in utterances))
         return run(
             recognizer,
             utterances,
             batch_size=batch_size,
+            nbest=nbest,
+            setup=setup,
             on_progress=lambda utterance: progress.advance(task, utterance.duration),
         )
