@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 
 import yaml
 
-from asr.augment import AugmentSettings
+from asr.augment_settings import AugmentSettings
 from asr.errors import ConfigError
-from asr.features import FeatureSettings
-from asr.models import ModelSettings
+from asr.feature_settings import FeatureSettings
+from asr.model_settings import ModelSettings
 from asr.text import TextSettings
 
 T = TypeVar("T")
