@@ -126,7 +126,8 @@ def _mel(settings: FeatureSettings, mel: NDArray[np.float32]) -> NDArray[np.floa
     first, second, half = _factors(length)
     bins = np.arange(half)[:, None, None] + first * np.arange(second)
     bins = np.minimum(bins, length - bins).repeat(2, axis=1).reshape(-1)
-    return mel[bins] * (2 / np.bincount(bins))[bins, None]
+    weights: NDArray[np.float32] = mel[bins] * (2 / np.bincount(bins))[bins, None]
+    return weights
 
 
 def _factors(length: int) -> tuple[int, int, int]:

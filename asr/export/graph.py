@@ -1,11 +1,11 @@
 """An ONNX graph in the making: each call adds a node and gives back the name of what it computes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 20, 9
 """Of 2023; onnxruntime reads them since 1.17."""
@@ -70,13 +70,12 @@ class Graph:
         integers, scale = quantize(weight, axis=0)
         return self("DynamicQuantizeMatMul", values, integers, scale, "", bias, domain=RUNTIME)
 
-    def model(self, metadata: Mapping[str, str]) -> ModelProto:
-        """The whole."""
+    def serialize(self) -> bytes:
+        """The whole as ONNX."""
         graph = helper.make_graph(self._nodes, "asr", self._inputs, self._outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="asr")
-        helper.set_model_props(model, dict(metadata))
-        return model
+        return bytes(model.SerializeToString())
 
 
 def quantize(weight: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

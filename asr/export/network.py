@@ -1,6 +1,7 @@
 """The network as ONNX: time first, as its recurrent operators want it, and these stop at each utterance's length."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def _recurrent(graph: Graph, settings: ModelSettings, tensors: Tensors, inputs: 
 
     weights = gathered("weight_ih"), gathered("weight_hh")
     bias = np.concatenate([gathered("bias_ih"), gathered("bias_hh")], axis=1)
-    attributes = {
+    attributes: dict[str, Any] = {
         "hidden_size": settings.hidden_size,
         "direction": "bidirectional" if settings.bidirectional else "forward",
     }
@@ -111,6 +112,4 @@ def _norm(graph: Graph, tensors: Tensors, values: str) -> str:
 
 
 def _under(tensors: Tensors, prefix: str) -> dict[str, Array]:
-    return {
-        name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)
-    }
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
