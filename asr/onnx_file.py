@@ -1,7 +1,8 @@
 """An exported model as a file: its graph, and the texts of the directory that it was exported from.
 
 An ONNX file is a protobuf message, and the messages of two files one after the other are the message of both. So the
-texts (fields of number 14: a name, a text) are appended to the graph as it is, one of them being its SHA-256.
+texts (fields of number 14: a name, a text) are appended to the graph as it is, the last of them the SHA-256 of all
+before it.
 """
 
 import hashlib
@@ -61,9 +62,10 @@ def read_graph(path: Path) -> bytes:
     """
     expected = _read_texts(path)[_CHECKSUM]
     content = path.read_bytes()
-    graph = content[: next(field.start for field in _fields(content) if field.number == _TEXTS)]
-    if hashlib.sha256(graph).hexdigest() != expected:
-        raise CheckpointError(f"{path}: damaged: its network is not what was exported; copy it again, whole.")
+    fields = list(_fields(content))
+    if hashlib.sha256(content[: fields[-1].start]).hexdigest() != expected:
+        raise CheckpointError(f"{path}: damaged since it was exported; copy it again, whole.")
+    graph = content[: next(field.start for field in fields if field.number == _TEXTS)]
     # The key of a tensor that lies in another file. Our own graphs have no such word.
     if b"location" in graph:
         raise CheckpointError(
@@ -78,10 +80,11 @@ def write(path: Path, graph: bytes, texts: Mapping[str, str]) -> None:
     Raises:
         CheckpointError: it cannot be written there.
     """
-    own = {_FORMAT: str(FORMAT_VERSION), _CHECKSUM: hashlib.sha256(graph).hexdigest()}
+    entries = {_FORMAT: str(FORMAT_VERSION)} | dict(texts)
+    content = graph + b"".join(_text(name, text) for name, text in entries.items())
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(graph + b"".join(_text(*entry) for entry in (own | dict(texts)).items()))
+        partial.write_bytes(content + _text(_CHECKSUM, hashlib.sha256(content).hexdigest()))
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -124,16 +127,17 @@ def _fields(content: bytes | mmap.mmap) -> Iterator[_Field]:
     while start < len(content):
         tag, end = _varint(content, start)
         value = end
-        if tag & 7 == 0:
+        number, kind = divmod(tag, 8)
+        if number == 0 or kind not in (0, 2):
+            raise ValueError("not of ONNX's layout")
+        if kind == 0:
             _, end = _varint(content, end)
-        elif tag & 7 == 2:
+        else:
             length, value = _varint(content, end)
             end = value + length
-        else:
-            raise ValueError("not of ONNX's layout")
         if end > len(content):
             raise ValueError(f"{end - len(content)} bytes are missing")
-        yield _Field(tag >> 3, start, value, end)
+        yield _Field(number, start, value, end)
         start = end
 
 

@@ -68,6 +68,7 @@ TORCH_ROOMS = {
     "checkpoint",
     "data",
     "training",
+    "export",
     "experiment",
     "cli",
 }

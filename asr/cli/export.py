@@ -33,11 +33,16 @@ def export(
     if output.suffix != ".onnx":
         raise typer.BadParameter(f"{output}: an exported model is called NAME.onnx.")
     difference = _run(model, output, int8, features)
-    beside = output.with_suffix(".lm.bin")
-    companion = f", its language model {beside}" if beside.exists() else ""
-    say(
-        f"{output}: {output.stat().st_size / 1e6:.1f} MB{companion}; in float32 {difference:.1g} from torch at most"
-    )
+    say(f"{output}: {output.stat().st_size / 1e6:.1f} MB; in float32 {difference:.1g} from torch at most")
+    if beside := _language_model(output):
+        say(f"{beside}: its language model, which goes where the model goes")
+
+
+def _language_model(output: Path) -> Path | None:
+    from asr import stored_decoder
+
+    name = stored_decoder.load(output).language_model
+    return output.with_name(name) if name else None
 
 
 def _run(model: str, output: Path, int8: bool, features: bool) -> float:
