@@ -5,6 +5,8 @@ weights.safetensors   the tensors, float32 or float16
 vocabulary.txt        one symbol a line, the blank first
 README.md             the model card: data, licence, WER table, command
 decoder.yaml, lm.bin  how it is decoded, if `asr tune` chose that (``asr.stored_decoder``)
+
+torch is imported by what needs the weights: an exported model is found and described without it.
 """
 
 import os
@@ -13,16 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
-from asr.acoustic import TorchAcousticModel
 from asr.errors import CheckpointError, ConfigError, VocabularyError
+from asr.onnx_file import SUFFIX, is_exported
 from asr.settings import RecognizerSettings, build, load_yaml, save_yaml
 from asr.text import TextSettings, Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+
+    from asr.acoustic import TorchAcousticModel
 
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.yaml", "weights.safetensors", "vocabulary.txt", "README.md"
@@ -33,7 +36,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 class Model:
     """Everything that recognises: the network with its front end, and how text is written."""
 
-    acoustic: TorchAcousticModel
+    acoustic: "TorchAcousticModel"
     vocabulary: Vocabulary
     settings: RecognizerSettings
 
@@ -49,6 +52,8 @@ def save(model_dir: str | os.PathLike[str], model: Model, card: str, *, half: bo
     Raises:
         CheckpointError: it cannot be written there; what was there before is still there.
     """
+    from safetensors import SafetensorError
+
     target = Path(os.path.abspath(model_dir))
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -109,22 +114,45 @@ def load(model_dir: str | os.PathLike[str]) -> Model:
     Raises:
         CheckpointError: a file is missing or damaged, or does not fit the others.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from asr.acoustic import TorchAcousticModel
+
     folder = resolve(model_dir)
-    settings = load_settings(folder)
-    try:
-        vocabulary = Vocabulary.load(folder / VOCABULARY)
-        tensors = load_file(folder / WEIGHTS)
-    except (VocabularyError, SafetensorError, OSError) as error:
+    if is_exported(folder):
         raise CheckpointError(
-            f"{folder}: the model cannot be read ({error}); copy it again, whole."
-        ) from None
+            f"{folder}: an exported model only recognises; give the directory it is made from."
+        )
+    settings = load_settings(folder)
+    vocabulary = load_vocabulary(folder)
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(folder, error) from None
     acoustic = TorchAcousticModel(settings.features, settings.model, len(vocabulary))
     _fill(acoustic, tensors, folder)
     return Model(acoustic.eval(), vocabulary, settings)
 
 
+def load_vocabulary(place: Path) -> Vocabulary:
+    """The symbols of what ``resolve`` found.
+
+    Raises:
+        CheckpointError: they are missing or damaged.
+    """
+    try:
+        return Vocabulary.load(place / VOCABULARY)
+    except VocabularyError as error:
+        raise _unreadable(place, error) from None
+
+
+def _unreadable(place: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{place}: the model cannot be read ({error}); copy it again, whole.")
+
+
 def load_settings(model_dir: str | os.PathLike[str]) -> RecognizerSettings:
-    """The settings of a model directory or of a bundled name, without its weights.
+    """The settings of a model directory, a bundled name or an exported model, without the weights.
 
     Raises:
         CheckpointError: the directory holds no model, or one of a newer format.
@@ -145,9 +173,13 @@ def load_settings(model_dir: str | os.PathLike[str]) -> RecognizerSettings:
 def resolve(name: str | os.PathLike[str]) -> Path:
     """The folder of a bundled name (``digits-en``), a model directory, or a run directory (its best model).
 
+    Of an exported model, the file.
+
     Raises:
         CheckpointError: there is no such model.
     """
+    if is_exported(Path(name)):
+        return Path(name)
     # A run interrupted in its first epoch has a last model and no best one yet.
     for place in (Path(name), Path(name) / "best", Path(name) / "last", BUNDLED / name):
         for folder in (place, _previous(place)):
@@ -155,7 +187,7 @@ def resolve(name: str | os.PathLike[str]) -> Path:
                 return folder
     known = ", ".join(bundled()) or "none"
     raise CheckpointError(
-        f"{os.fspath(name)}: no model directory (it would hold {CONFIG} and {WEIGHTS}), "
+        f"{os.fspath(name)}: no model directory (it would hold {CONFIG} and {WEIGHTS}), no exported {SUFFIX} file, "
         f"nor one of the bundled models: {known}."
     )
 
@@ -166,6 +198,8 @@ def bundled() -> list[str]:
 
 
 def _write(folder: Path, model: Model, card: str, half: bool) -> None:
+    from safetensors.torch import save_file
+
     folder.mkdir(parents=True)
     save_yaml(model.settings, folder / CONFIG, format_version=FORMAT_VERSION)
     model.vocabulary.save(folder / VOCABULARY)
@@ -175,12 +209,12 @@ def _write(folder: Path, model: Model, card: str, half: bool) -> None:
     os.chmod(folder / WEIGHTS, 0o644)
 
 
-def _tensors(module: torch.nn.Module, half: bool) -> dict[str, torch.Tensor]:
+def _tensors(module: "torch.nn.Module", half: bool) -> dict[str, "torch.Tensor"]:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     return {name: tensor.half() for name, tensor in tensors.items()} if half else tensors
 
 
-def _fill(module: torch.nn.Module, tensors: dict[str, Any], folder: Path) -> None:
+def _fill(module: "torch.nn.Module", tensors: dict[str, Any], folder: Path) -> None:
     try:
         module.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from asr import audio
 from asr.decoding import BeamDecoder, decode_greedy, num_cores
 from asr.decoding.confidence import Calibration
-from asr.errors import AsrError, AudioError, DecoderError
+from asr.errors import AsrError, AudioError, ConfigError, DecoderError
 from asr.inputs import load_input
 from asr.manifest import Utterance
+from asr.onnx_file import is_exported
 from asr.text import TextSettings, Vocabulary
 from asr.types import Hypothesis, Transcript, Word
 
@@ -187,28 +189,44 @@ class Recognizer:
 def load(
     model: str | os.PathLike[str], *, device: str = "auto", decoder: Decoder | None = None
 ) -> Recognizer:
-    """The recognizer of a bundled name (``digits-en``), a model directory, or a training's run directory.
+    """The recognizer of a bundled name (``digits-en``), a model or run directory, or an exported ``.onnx`` file.
 
     Without ``decoder`` it decodes as `asr tune` stored with the model, or else greedily.
 
     Raises:
         CheckpointError: there is no such model, or it is damaged.
+        ConfigError: this machine has no such device; or the model is an exported one, and onnxruntime is missing.
     """
     from asr import checkpoint, stored_decoder
+
+    place = checkpoint.resolve(model)
+    stored = stored_decoder.load(place)
+    acoustic, vocabulary = _load_exported(place, device) if is_exported(place) else _load_torch(place, device)
+    if decoder is None:
+        decoder = stored_decoder.make_decoder(place, stored) if stored.uses_beam else decode_greedy
+    text = checkpoint.load_settings(place).text
+    return Recognizer(acoustic, vocabulary, text, decoder, _calibration(decoder, stored))
+
+
+def _load_torch(place: Path, device: str) -> tuple[AcousticModel, Vocabulary]:
+    from asr import checkpoint
     from asr.acoustic import pick_device
 
-    folder = checkpoint.resolve(model)
-    loaded = checkpoint.load(folder)
-    stored = stored_decoder.load(folder)
-    if decoder is None:
-        decoder = stored_decoder.make_decoder(folder, stored) if stored.uses_beam else decode_greedy
-    return Recognizer(
-        loaded.acoustic.to(pick_device(device)),
-        loaded.vocabulary,
-        loaded.text,
-        decoder,
-        _calibration(decoder, stored),
-    )
+    loaded = checkpoint.load(place)
+    return loaded.acoustic.to(pick_device(device)), loaded.vocabulary
+
+
+def _load_exported(place: Path, device: str) -> tuple[AcousticModel, Vocabulary]:
+    from asr import checkpoint
+    from asr.onnx_model import OnnxAcousticModel
+
+    if device not in ("auto", "cpu"):
+        raise ConfigError(
+            f"device {device!r}: an exported model runs on the processor; take its directory, or cpu."
+        )
+    settings = checkpoint.load_settings(place)
+    vocabulary = checkpoint.load_vocabulary(place)
+    return OnnxAcousticModel(place, settings, len(vocabulary)), vocabulary
 
 
 def _calibration(decoder: Decoder, stored: "StoredDecoder") -> Calibration | None:

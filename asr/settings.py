@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 import yaml
 
-from asr.augment import AugmentSettings
+from asr.augment_settings import AugmentSettings
 from asr.errors import ConfigError
-from asr.features import FeatureSettings
-from asr.models import ModelSettings
+from asr.feature_settings import FeatureSettings
+from asr.model_settings import ModelSettings
+from asr.onnx_file import read_text
 from asr.text import TextSettings
 
 T = TypeVar("T")
@@ -193,22 +194,28 @@ def to_dict(settings: Any) -> dict[str, Any]:
     return dataclasses.asdict(settings)
 
 
+def to_yaml(settings: Any, **header: Any) -> str:
+    """What ``save_yaml`` writes."""
+    return str(yaml.safe_dump(header | to_dict(settings), sort_keys=False, allow_unicode=True))
+
+
 def save_yaml(settings: Any, path: str | os.PathLike[str], **header: Any) -> None:
     """The settings in their declared order, after the ``header`` keys; written beside, then renamed."""
-    text = yaml.safe_dump(header | to_dict(settings), sort_keys=False, allow_unicode=True)
+    text = to_yaml(settings, **header)
     partial = Path(f"{os.fspath(path)}.partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 
 
 def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A mapping read with the safe loader, which builds no objects.
+    """A mapping read with the safe loader, which builds no objects; out of an exported model too.
 
     Raises:
+        CheckpointError: the exported model that it should lie in is damaged.
         ConfigError: the file is missing or is not a YAML mapping.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml.safe_load(read_text(Path(path)))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]}).") from None
     if not isinstance(values, dict):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from asr.decoding import BeamDecoder, BeamSettings
 from asr.decoding.confidence import Calibration
 from asr.errors import AsrError, CheckpointError
+from asr.onnx_file import has_text, is_exported
 from asr.settings import build, load_yaml, save_yaml
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def load(folder: str | os.PathLike[str]) -> StoredDecoder:
         CheckpointError: it is damaged, has an unknown key, or is of a newer format.
     """
     path = Path(folder) / FILE
-    if not path.exists():
+    if not has_text(path):
         return StoredDecoder("greedy", settings=WITHOUT_LANGUAGE_MODEL)
     try:
         values = load_yaml(path)
@@ -123,6 +124,11 @@ def load(folder: str | os.PathLike[str]) -> StoredDecoder:
     except AsrError as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise CheckpointError(f"{path}: {reason} Without this file the model decodes greedily.") from None
+
+
+def beside(place: Path) -> Path:
+    """The folder of a model's language model: its own, or the one that an exported model lies in."""
+    return place.parent if is_exported(place) else place
 
 
 def load_stored_language_model(
@@ -138,7 +144,7 @@ def load_stored_language_model(
     from asr.lm.load import load_language_model
 
     try:
-        return load_language_model(Path(folder) / stored.language_model)
+        return load_language_model(beside(Path(folder)) / stored.language_model)
     except AsrError as error:
         raise CheckpointError(f"{error} `asr tune` packs it anew.") from None
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from asr.errors import ConfigError, VocabularyError
+from asr.onnx_file import read_text
 
 BLANK = "<blank>"
 SPACE = "<space>"
@@ -145,8 +146,7 @@ class Vocabulary:
             VocabularyError: the file is missing or does not begin with the blank.
         """
         try:
-            # Not splitlines: U+2028 and the like may be symbols.
-            lines = Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
+            lines = read_text(Path(path)).rstrip("\n").split("\n")  # not splitlines: U+2028 may be a symbol
         except (OSError, UnicodeDecodeError) as error:
             raise VocabularyError(f"{path}: the vocabulary cannot be read ({error}).") from None
         if lines[0] != BLANK:

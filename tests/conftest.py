@@ -44,6 +44,16 @@ def corpora() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def digits_onnx(tmp_path_factory) -> Path:
+    """The bundled model, exported."""
+    from asr.export import export
+
+    path = tmp_path_factory.mktemp("exported") / "digits.onnx"
+    export("digits-en", path)
+    return path
+
+
 @pytest.fixture
 def home() -> Iterator[Home]:
     """A server that corpora are downloaded from."""

@@ -20,12 +20,14 @@ ROOT = PACKAGE.parent
 FLOORS = {
     **dict.fromkeys(("cli", "__main__"), 7),
     **dict.fromkeys(("config", "experiment", "ablation", "recipe", "sweep", "download"), 6),
-    **dict.fromkeys(("training", "tuning", "plan"), 5),
+    **dict.fromkeys(("training", "tuning", "plan", "export"), 5),
     **dict.fromkeys(("evaluation", "report", "results", "dev_set", "learning_curve", "comparison"), 4),
     **dict.fromkeys(("recognizer",), 3),
     **dict.fromkeys(("settings", "acoustic", "checkpoint", "stored_decoder", "inputs", "data", "shards"), 2),
+    **dict.fromkeys(("onnx_model",), 2),
     **dict.fromkeys(("corpus", "writers", "synthesis"), 2),
     **dict.fromkeys(("audio", "audio_files", "feature_files", "features", "feature_settings"), 1),
+    **dict.fromkeys(("augment_settings", "model_settings", "onnx_file"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),
     **dict.fromkeys(("errors", "types", "compiled", "wording"), 0),
@@ -52,6 +54,10 @@ SIBLINGS = {
     ("corpus", "shards"),
     ("audio", "audio_files"),
     ("features", "feature_settings"),
+    ("augment", "augment_settings"),
+    ("models", "model_settings"),
+    ("text", "onnx_file"),
+    ("onnx_model", "settings"),
     ("decoding", "lm"),
     ("decoding", "alignment"),
     ("alignment", "viterbi"),
@@ -66,6 +72,7 @@ TORCH_ROOMS = {
     "checkpoint",
     "data",
     "training",
+    "export",
     "experiment",
     "cli",
 }
@@ -99,6 +106,8 @@ WITHOUT_TORCH = [
         "lm",
         "alignment",
     ),
+    *("settings", "augment_settings", "model_settings", "checkpoint", "stored_decoder"),
+    *("onnx_file", "onnx_model"),
 ]
 """Rooms whose import, whatever they import in turn, must not load torch."""
 
@@ -312,6 +321,8 @@ def test_every_module_has_its_tests():
     }
     tested |= {
         "feature_settings": "features",
+        "augment_settings": "augment",
+        "model_settings": "models",
         "errors": "architecture",
         "audio_files": "audio",
         "experiment": "recipes",

@@ -87,11 +87,13 @@ def disk_full(*_) -> None:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("step", ["save_file", "save_yaml", "_replace"])
+@pytest.mark.parametrize(
+    "step", ["safetensors.torch.save_file", "asr.checkpoint.save_yaml", "asr.checkpoint._replace"]
+)
 def test_a_save_that_fails_leaves_the_old_model(model_dir, monkeypatch, step):
     before = heard(model_dir)
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, step, lambda *_, **__: disk_full())
+        patch.setattr(step, lambda *_, **__: disk_full())
         other = random_model(model=ModelSettings(num_layers=1, hidden_size=8, num_channels=8))
         with pytest.raises(CheckpointError, match=r"model: .*No space left on device.*; make room"):
             checkpoint.save(model_dir, other, "new")

@@ -12,7 +12,19 @@ import asr
 from asr.manifest import Utterance, write_manifest
 
 SAMPLES = Path(__file__).parent.parent / "recipes" / "demo" / "samples" / "samples.jsonl"
-COMMANDS = ("transcribe", "train", "tune", "evaluate", "score", "compare", "models", "doctor", "data", "lm")
+COMMANDS = (
+    "transcribe",
+    "train",
+    "tune",
+    "evaluate",
+    "score",
+    "compare",
+    "export",
+    "models",
+    "doctor",
+    "data",
+    "lm",
+)
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -9,9 +9,10 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from asr.errors import ConfigError
+from asr.model_settings import CELLS, STRIDES
 from asr.models import ModelSettings, RecurrentCTC, output_lengths
-from asr.models.recurrent import CELLS, RecurrentLayer, reversal
-from asr.models.subsampling import STRIDES, Subsampling
+from asr.models.recurrent import RecurrentLayer, reversal
+from asr.models.subsampling import Subsampling
 
 NUM_FEATURES, VOCABULARY_SIZE = 7, 6
 TINY = ModelSettings(num_layers=2, hidden_size=8, num_channels=8, kernel_size=3, subsampling=2)

@@ -23,8 +23,9 @@ from asr.corpus.listen import believe
 from asr.data import Batch
 from asr.features import FeatureSettings
 from asr.manifest import read_manifest, write_manifest
+from asr.model_settings import CELLS
 from asr.models import ModelSettings, RecurrentCTC
-from asr.models.recurrent import CELLS, RecurrentLayer
+from asr.models.recurrent import RecurrentLayer
 from asr.settings import save_yaml
 from asr.text import TextSettings
 from asr.training.doubts import corpus_doubts, new_doubts

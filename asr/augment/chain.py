@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from asr.augment.codecs import gsm, mp3, mu_law, telephone_band
 from asr.augment.noise import NoiseSource, add_noise, colored_noise, silence
-from asr.augment.settings import AugmentSettings
 from asr.augment.sound import Waveform, change_level, change_speed, change_tempo, color, reverberate
+from asr.augment_settings import AugmentSettings
 
 
 def augment_waveform(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from asr.augment.settings import AugmentSettings
+from asr.augment_settings import AugmentSettings
 
 
 def mask_features(

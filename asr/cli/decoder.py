@@ -187,14 +187,14 @@ def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -
     """The beam decoder, and what to say of it."""
     from asr.decoding import BeamDecoder
     from asr.lm.load import load_language_model
-    from asr.stored_decoder import load_stored_language_model
+    from asr.stored_decoder import beside, load_stored_language_model
 
     given, source = options.settings, options.lm
     if source is not None:
         language_model: LanguageModel | None = load_language_model(source)
     else:
         language_model = load_stored_language_model(folder, stored)
-        source = folder / stored.language_model if stored.language_model else None
+        source = beside(folder) / stored.language_model if stored.language_model else None
     if source is None and {"alpha", "unknown", "unknown_letter", "lexicon"} & given.keys():
         raise typer.BadParameter("--lm-alpha, --unknown, --unknown-letter and --lexicon need --lm.")
     settings = dataclasses.replace(stored.settings_for(language_model is not None), **given)

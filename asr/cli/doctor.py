@@ -4,7 +4,6 @@ import importlib.util
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from typing import NamedTuple
 
 import typer
@@ -35,6 +34,8 @@ def doctor() -> None:
 
 
 def _versions() -> Iterator[Finding]:
+    from importlib import metadata
+
     from asr import __version__
 
     fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
@@ -69,6 +70,13 @@ def _formats() -> Iterator[Finding]:
     has_av = importlib.util.find_spec("av") is not None
     yield Finding(
         "m4a, aac, video", has_av, "PyAV" if has_av else "to read them: pip install 'asr[av]'", needed=False
+    )
+    has_onnx = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
+    yield Finding(
+        "export",
+        has_onnx,
+        "onnx, onnxruntime" if has_onnx else "for asr export and its models: pip install 'asr[onnx]'",
+        needed=False,
     )
 
 

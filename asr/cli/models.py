@@ -19,10 +19,11 @@ def models(
         asr models digits-en
     """
     from asr import checkpoint
+    from asr.onnx_file import has_text, read_text
 
     if name is not None:
         card = checkpoint.resolve(name) / checkpoint.CARD
-        print(card.read_text(encoding="utf-8") if card.exists() else f"{name} has no card ({card}).")
+        print(read_text(card) if has_text(card) else f"{name} has no card ({card}).")
         return
     print("\t".join(["model", "MB", "Hz", "symbols", "network", "card"]))
     local = sorted(path.parent for path in folder.glob(f"**/best/{checkpoint.CONFIG}"))

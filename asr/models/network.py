@@ -1,66 +1,10 @@
 """Features to log_probs: subsampling, a stack of recurrent layers, a linear CTC head (Graves et al. 2006)."""
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 
-from asr.errors import ConfigError
-from asr.models.recurrent import CELLS, RecurrentLayer
-from asr.models.subsampling import STRIDES, Subsampling
-from asr.wording import counted
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """The shape of the network; stored with the model."""
-
-    cell: str = "lstm"
-    """lstm, gru, rnn_tanh or rnn_relu."""
-    bidirectional: bool = True
-    """Hear the whole utterance before deciding; false for a model that could run while somebody speaks."""
-    num_layers: int = 3
-    hidden_size: int = 256
-    """Units a direction."""
-    projection: int = 0
-    """Width of a linear layer after each recurrent layer (Sak et al. 2014); 0 is none."""
-    residual: bool = False
-    """Add a layer's input to its output where their widths agree."""
-    layer_norm: bool = True
-    """Normalise each layer's output."""
-    dropout: float = 0.3
-    """Between layers, and before the head."""
-    layer_dropout: tuple[float, ...] = ()
-    """Instead, a number before each recurrent layer and one before the head, as [0.1, 0.2, 0.3, 0.5]."""
-    subsampling: int = 4
-    """Frames in for one out: 1, 2, 3, 4, or 8 (subwords only); digits and spelled letters need 2."""
-    num_channels: int = 256
-    """Channels of the subsampling convolutions."""
-    kernel_size: int = 5
-    """Frames that each convolution sees; odd."""
-
-    def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            raise ConfigError(f"model.cell={self.cell!r} is not one of {', '.join(CELLS)}.")
-        if self.subsampling not in STRIDES:
-            raise ConfigError(f"model.subsampling={self.subsampling} is not one of 1, 2, 3, 4, 8.")
-        if self.kernel_size % 2 == 0:
-            raise ConfigError(f"model.kernel_size={self.kernel_size} must be odd: time stays centred.")
-        if min(self.num_layers, self.hidden_size, self.num_channels, self.kernel_size) < 1:
-            raise ConfigError("model: num_layers, hidden_size, num_channels, kernel_size must be positive.")
-        if self.projection < 0:
-            raise ConfigError(f"model.projection={self.projection} must not be negative; 0 is none.")
-        if not all(0 <= share < 1 for share in (self.dropout, *self.layer_dropout)):
-            raise ConfigError("model: dropout and each of layer_dropout must lie in [0, 1).")
-        if len(self.layer_dropout) not in (0, self.num_layers + 1):
-            raise ConfigError(
-                f"model.layer_dropout has {counted(len(self.layer_dropout), 'number')}; "
-                f"{counted(self.num_layers, 'layer')} and the head need {self.num_layers + 1}."
-            )
-
-    @property
-    def dropouts(self) -> tuple[float, ...]:
-        """Before each recurrent layer, and before the head."""
-        return self.layer_dropout or (self.dropout,) * (self.num_layers + 1)
+from asr.model_settings import ModelSettings
+from asr.models.recurrent import RecurrentLayer
+from asr.models.subsampling import Subsampling
 
 
 class RecurrentBlock(nn.Module):

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from asr.models.lengths import zero_padding
 
-CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
-
 
 class RecurrentLayer(nn.Module):
     """A layer of a plain RNN (Elman 1990), LSTM (Hochreiter, Schmidhuber 1997) or GRU (Cho et al. 2014)."""

@@ -2,10 +2,8 @@
 
 from torch import Tensor, nn
 
+from asr.model_settings import STRIDES
 from asr.models.lengths import output_lengths, zero_padding
-
-STRIDES = {1: (1,), 2: (2, 1), 3: (3, 1), 4: (2, 2), 8: (2, 2, 2)}
-"""Total subsampling to the stride of each convolution."""
 
 
 class Subsampling(nn.Module):
