@@ -25,7 +25,8 @@ FLOORS = {
     **dict.fromkeys(("recognizer",), 3),
     **dict.fromkeys(("settings", "acoustic", "checkpoint", "stored_decoder", "inputs", "data", "shards"), 2),
     **dict.fromkeys(("corpus", "writers", "synthesis"), 2),
-    **dict.fromkeys(("audio", "audio_files", "feature_files", "features", "feature_settings"), 1),
+    **dict.fromkeys(("audio", "audio_files", "av_files", "feature_files", "features", "feature_settings"), 1),
+    **dict.fromkeys(("windows",), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),
     **dict.fromkeys(("errors", "types", "compiled", "wording"), 0),
@@ -47,6 +48,7 @@ SIBLINGS = {
     ("corpus", "inputs"),
     ("corpus", "shards"),
     ("audio", "audio_files"),
+    ("audio_files", "av_files"),
     ("features", "feature_settings"),
     ("decoding", "lm"),
     ("decoding", "alignment"),
@@ -72,6 +74,7 @@ WITHOUT_TORCH = [
         "wording",
         "audio",
         "audio_files",
+        "av_files",
         "feature_files",
         "feature_settings",
         "text",
@@ -93,6 +96,7 @@ WITHOUT_TORCH = [
         "shards",
         "lm",
         "alignment",
+        "windows",
     ),
 ]
 """Rooms whose import, whatever they import in turn, must not load torch."""
@@ -309,6 +313,7 @@ def test_every_module_has_its_tests():
         "feature_settings": "features",
         "errors": "architecture",
         "audio_files": "audio",
+        "av_files": "audio",
         "experiment": "recipes",
         "recipe": "recipes",
     }
