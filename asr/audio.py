@@ -33,6 +33,7 @@ __all__ = [
     "resample",
     "rewindable",
     "sample_rate",
+    "stated_duration",
     "stream",
 ]
 
@@ -136,6 +137,16 @@ def duration(source: Source) -> float:
             decoding = audio_files.decode(stream, name, 0.0, None)
             seconds = sum(map(len, decoding.blocks)) / decoding.rate
     return seconds
+
+
+def stated_duration(source: Source) -> float | None:
+    """The same where it costs nothing but a look at the header.
+
+    Raises:
+        AudioError: the audio cannot be read.
+    """
+    with audio_files.opened(source) as stream:
+        return audio_files.stated_seconds(stream, name_of(source))
 
 
 def sample_rate(source: Source) -> int | None:

@@ -19,7 +19,7 @@ from asr import audio, windows
 from asr.decoding import BeamDecoder, decode_greedy, num_cores
 from asr.decoding.confidence import Calibration
 from asr.errors import AsrError, AudioError, DecoderError
-from asr.inputs import load_input, recording
+from asr.inputs import Waveforms, open_input, open_recording
 from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary
 from asr.types import Hypothesis, Transcript, Word
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from asr.stored_decoder import StoredDecoder
 
 Source = audio.Source | NDArray[Any] | Utterance
-Waveforms = Callable[[], Iterator[audio.Waveform]]
-"""A recording too long to be heard at once: reads it anew, piece by piece."""
 Decoder = Callable[[NDArray[np.float32], Sequence[str], float], Hypothesis]
+
+_BATCH_WINDOWS = 2
+"""Windows' worth of audio, padding counted, that the network gets at a time: its memory stays that of a long file."""
 
 
 class AcousticModel(Protocol):
@@ -132,16 +133,24 @@ class Recognizer:
             yield from self._transcribe_pieces(values, nbest)
 
     def transcribe_all(
-        self, sources: Iterable[Source], *, batch_size: int = 8, nbest: int = 0
+        self,
+        sources: Iterable[Source],
+        *,
+        batch_size: int = 8,
+        nbest: int = 0,
+        on_piece: Callable[[Transcript], None] = lambda piece: None,
     ) -> Iterator[Transcript | AsrError]:
-        """One answer a source, in order; what cannot be used becomes the error, and the rest goes on."""
+        """One answer a source, in order; what cannot be used becomes the error, and the rest goes on.
+
+        ``on_piece`` gets each piece of a long recording before its answer is there.
+        """
         for outcomes in self._batches(sources, batch_size):
             transcripts = self._decode_all([one for one in outcomes if isinstance(one, Heard)], nbest)
             for one in outcomes:
                 if isinstance(one, Heard):
                     yield next(transcripts)
                 else:
-                    yield one if isinstance(one, AsrError) else self._try_transcribe(one, nbest)
+                    yield one if isinstance(one, AsrError) else self._try_transcribe(one, nbest, on_piece)
 
     def hear_all(self, sources: Iterable[Source], *, batch_size: int = 8) -> Iterator[Heard | AsrError]:
         """The log_probs of each source, in order, not yet decoded: to decode them in more than one way."""
@@ -164,11 +173,17 @@ class Recognizer:
             yield windows.shifted(self._decode(heard, nbest), start)
             start += heard.seconds
 
-    def _try_transcribe(self, waveforms: Waveforms, nbest: int) -> Transcript | AsrError:
+    def _try_transcribe(
+        self, waveforms: Waveforms, nbest: int, on_piece: Callable[[Transcript], None]
+    ) -> Transcript | AsrError:
+        pieces = []
         try:
-            return windows.together(list(self._transcribe_pieces(waveforms, nbest)))
+            for piece in self._transcribe_pieces(waveforms, nbest):
+                on_piece(piece)
+                pieces.append(piece)
         except AudioError as error:
             return error
+        return windows.together(pieces)
 
     def _try_hear_long(self, waveforms: Waveforms) -> Heard | AsrError:
         try:
@@ -186,31 +201,20 @@ class Recognizer:
     def _open(
         self, source: Source, sample_rate: int | None, offset: float, duration: float | None
     ) -> NDArray[np.float32] | Waveforms:
-        """What the acoustic model takes, or how to read it piece by piece if it is long."""
         rate, longest = self.acoustic.sample_rate, self.window_settings.window
         if isinstance(source, np.ndarray):
-            samples = self._from_array(source, sample_rate)
+            if sample_rate is None:
+                raise AudioError("An array of samples says nothing of its rate; give sample_rate=.")
+            samples = audio.prepare(source, sample_rate, rate)
             return samples if len(samples) <= longest * rate else lambda: iter([samples])
         if isinstance(source, Utterance):
-            if source.features_filepath is not None:
-                return load_input(source, rate, self.acoustic.num_static)
-            offset, duration = source.start, source.duration if source.offset is not None else None
-            source = recording(source)
-        if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
-            kind = type(source).__name__
-            raise AudioError(f"A {kind} is no recording; give a path, a file object or a numpy array.")
-        source = audio.rewindable(source)
-        read = partial(audio.stream, source, rate, longest, offset=offset, duration=duration)
-        first, *others = islice(read(), 2)
-        return read if others else first
-
-    def _from_array(self, samples: NDArray[Any], sample_rate: int | None) -> NDArray[np.float32]:
-        if sample_rate is None:
-            raise AudioError("An array of samples says nothing of its rate; give sample_rate=.")
-        return audio.prepare(samples, sample_rate, self.acoustic.sample_rate)
+            return open_input(source, rate, self.acoustic.num_static, longest)
+        return open_recording(source, rate, longest, offset, duration)
 
     def _hear(self, inputs: Sequence[NDArray[np.float32]]) -> list[Heard]:
-        scored = zip(self.acoustic.log_probs(inputs) if inputs else [], inputs, strict=True)
+        most = _BATCH_WINDOWS * self.window_settings.window * self.acoustic.sample_rate
+        batches = windows.in_batches(inputs, most)
+        scored = zip(chain.from_iterable(map(self.acoustic.log_probs, batches)), inputs, strict=True)
         return [Heard(log_probs, self._seconds(values, log_probs)) for log_probs, values in scored]
 
     def _hear_pieces(self, waveforms: Waveforms) -> Iterator[Heard]:

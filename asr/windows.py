@@ -92,6 +92,16 @@ def overlapping(
     yield waiting
 
 
+def in_batches(inputs: Sequence[NDArray[np.float32]], most: float) -> Iterator[Sequence[NDArray[np.float32]]]:
+    """The same in order, so many at a time that they are ``most`` samples with their padding; at least one."""
+    begin = 0
+    for end in range(1, len(inputs) + 1):
+        longest = max(map(len, inputs[begin : end + 1]))
+        if end == len(inputs) or longest * (end + 1 - begin) > most:
+            yield inputs[begin:end]
+            begin = end
+
+
 def join(windows: Iterable[LogProbs], grid: Grid) -> Iterator[LogProbs]:
     """Consecutive parts ``(time, vocab)`` of one stream, of the log_probs of windows that overlap."""
     remaining = iter(windows)

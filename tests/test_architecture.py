@@ -21,7 +21,7 @@ FLOORS = {
     **dict.fromkeys(("cli", "__main__"), 7),
     **dict.fromkeys(("config", "experiment", "recipe", "sweep", "download"), 6),
     **dict.fromkeys(("training", "tuning", "plan"), 5),
-    **dict.fromkeys(("evaluation", "report", "results", "dev_set", "learning_curve"), 4),
+    **dict.fromkeys(("evaluation", "report", "results", "dev_set", "learning_curve", "transcription"), 4),
     **dict.fromkeys(("recognizer",), 3),
     **dict.fromkeys(("settings", "acoustic", "checkpoint", "stored_decoder", "inputs", "data", "shards"), 2),
     **dict.fromkeys(("corpus", "writers", "synthesis"), 2),
@@ -97,6 +97,7 @@ WITHOUT_TORCH = [
         "lm",
         "alignment",
         "windows",
+        "transcription",
     ),
 ]
 """Rooms whose import, whatever they import in turn, must not load torch."""
