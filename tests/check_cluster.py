@@ -1,4 +1,4 @@
-"""A local Ray cluster of two workers, one of which is killed on the way. `make check-long` runs it: Ray starts slowly."""
+"""A local Ray cluster of two processors, a worker of which is killed on the way; `make check-long` runs it."""
 
 from pathlib import Path
 
