@@ -23,10 +23,16 @@ class Summary:
     seconds: float = 0.0
     """Of audio, transcribed in whole."""
     elapsed: float = 0.0
-    failures: list[str] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+    """Why, by the job's number."""
     begun: list[str] = field(default_factory=list)
     """What is left of recordings that were stopped in the middle, a sentence each."""
     is_stopped: bool = False
+
+    @property
+    def failures(self) -> list[str]:
+        """A sentence each, in the order of the inputs."""
+        return [self.failed[number] for number in sorted(self.failed)]
 
     @property
     def times_real_time(self) -> float:
@@ -54,7 +60,7 @@ def run(
         for job, outcome in team(on_piece):
             outputs.put(job, outcome)
             heard = sum(piece.duration for piece in begun.pop(job.number, (job, []))[1])
-            on_progress(job, _count(summary, outcome) - heard, True)
+            on_progress(job, _count(summary, job, outcome) - heard, True)
     except KeyboardInterrupt:
         summary.is_stopped = True
         summary.begun = [_keep(outputs, job, pieces) for job, pieces in begun.values()]
@@ -62,10 +68,10 @@ def run(
     return summary
 
 
-def _count(summary: Summary, outcome: Outcome) -> float:
+def _count(summary: Summary, job: Job, outcome: Outcome) -> float:
     """Returns the seconds of audio."""
     if isinstance(outcome, AsrError):
-        summary.failures.append(str(outcome))
+        summary.failed[job.number] = str(outcome)
         return 0.0
     summary.num_done += 1
     summary.seconds += outcome.duration
