@@ -41,7 +41,7 @@ def share(
         raise ConfigError("--ray needs Ray; `pip install 'asr[ray]'` brings it.") from None
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise ConfigError(
             f"--ray {address}: no cluster there ({error}); `ray start --head` starts one."
         ) from None
