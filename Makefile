@@ -37,9 +37,11 @@ check: $(VENV)/.installed
 results: $(VENV)/.installed
 	$(BIN)/python recipes/results.py
 
-# What takes minutes: a training killed twenty times at random moments.
+# What takes minutes: a training killed twenty times at random moments; a worker of a Ray cluster killed.
 check-long: $(VENV)/.installed
 	ASR_KILLS=20 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_training_killed.py
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/check_cluster.py
 
 bench: $(VENV)/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -1,6 +1,6 @@
 """The front end and the network joined: waveforms in, log_probs out, on any device, alone or in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,10 @@ from torch.nn.utils.rnn import pad_sequence
 from asr.errors import ConfigError
 from asr.features import FeatureSettings, FrontEnd
 from asr.models import ModelSettings, RecurrentCTC
+from asr.windows import overlapping
+
+_FITTED_SECONDS = 60
+"""Of which features are computed at a time for their statistics."""
 
 
 class TorchAcousticModel(nn.Module):
@@ -32,18 +36,44 @@ class TorchAcousticModel(nn.Module):
 
     def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """``(time, vocab)`` of each waveform ``(num_samples,)`` or features ``(num_frames, num_static)``."""
+        return self._log_probs(self.front_end, inputs)
+
+    def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "FittedModel":
+        """The same, normalising by what all these waveforms are: a recording that will be heard in windows."""
+        with torch.inference_mode():
+            blocks = overlapping(
+                waveforms, _FITTED_SECONDS * self.sample_rate, _FITTED_SECONDS * self.sample_rate
+            )
+            return FittedModel(self, self.front_end.fitted_to(blocks))
+
+    def _log_probs(
+        self, front_end: FrontEnd, inputs: Sequence[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
         was_training = self.training
         self.eval()
         try:
             with torch.inference_mode():
                 # Features clip by clip: on long clips that is faster than one padded batch.
-                features = [self.front_end.extract(values) for values in inputs]
+                features = [front_end.extract(values) for values in inputs]
                 lengths = torch.tensor([len(frames) for frames in features], device=features[0].device)
                 log_probs, out_lengths = self.network(pad_sequence(features, batch_first=True), lengths)
         finally:
             self.train(was_training)
         ends = out_lengths.tolist()
         return [scores[:end] for scores, end in zip(log_probs.cpu().numpy(), ends, strict=True)]
+
+
+class FittedModel:
+    """A model that normalises by one recording."""
+
+    def __init__(self, model: TorchAcousticModel, front_end: FrontEnd):
+        self.model, self.front_end = model, front_end
+        self.sample_rate, self.num_static = model.sample_rate, model.num_static
+        self.frame_seconds = model.frame_seconds
+
+    def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """As the model's."""
+        return self.model._log_probs(self.front_end, inputs)
 
 
 def pick_device(name: str = "auto") -> torch.device:

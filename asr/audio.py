@@ -7,6 +7,8 @@ bytes of a file become samples is the business of ``audio_files``.
 import logging
 import math
 import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from asr import audio_files
-from asr.audio_files import Source, from_bytes, name_of
+from asr.audio_files import Source, from_bytes, name_of, rewindable
 from asr.errors import AudioError
 
 __all__ = [
@@ -29,7 +31,10 @@ __all__ = [
     "name_of",
     "prepare",
     "resample",
+    "rewindable",
     "sample_rate",
+    "stated_duration",
+    "stream",
 ]
 
 Waveform = NDArray[np.float32]
@@ -63,15 +68,39 @@ def load(source: Source, sample_rate: int, *, offset: float = 0.0, duration: flo
     Raises:
         AudioError: the audio cannot be read, is empty, or the segment lies outside it.
     """
+    (waveform,) = stream(source, sample_rate, offset=offset, duration=duration)
+    return waveform
+
+
+def stream(
+    source: Source,
+    sample_rate: int,
+    longest: float = math.inf,
+    *,
+    offset: float = 0.0,
+    duration: float | None = None,
+) -> Iterator[Waveform]:
+    """What ``load`` gives in one piece if it has up to ``longest`` seconds; else piece by piece, none of them kept.
+
+    Raises:
+        AudioError: as ``load``, perhaps after some of the pieces.
+    """
     name = name_of(source)
     _check_segment(name, offset, duration)
-    with audio_files.opened(source) as stream:
-        found = audio_files.read(stream, name, offset, duration)
-    if not len(found.samples):
-        what = f"the segment at {offset:g} s lies outside the recording" if offset else "holds no audio"
-        raise AudioError(f"{name}: {what}; remove it or correct its entry.")
-    _warn_if_short(name, found)
-    return prepare(found.samples, found.rate, sample_rate, name=name)
+    with audio_files.opened(source) as file:
+        decoding = audio_files.decode(file, name, offset, duration)
+        blocks, begun, num_samples = _told_if_short(name, decoding), [], 0
+        for block in blocks:
+            begun.append(block)
+            num_samples += len(block)
+            if num_samples > longest * decoding.rate:
+                yield from _prepared(chain(begun, blocks), decoding.rate, sample_rate, name)
+                return
+        if not num_samples:
+            what = f"the segment at {offset:g} s lies outside the recording" if offset else "holds no audio"
+            raise AudioError(f"{name}: {what}; remove it or correct its entry.")
+        samples = begun[0] if len(begun) == 1 else np.concatenate(begun)
+        yield prepare(samples, decoding.rate, sample_rate, name=name)
 
 
 def prepare(samples: NDArray[Any], rate: int, sample_rate: int, *, name: str = "the array") -> Waveform:
@@ -80,24 +109,14 @@ def prepare(samples: NDArray[Any], rate: int, sample_rate: int, *, name: str = "
     Raises:
         AudioError: a sample is not finite or far beyond full scale, or the rate, shape or type is no audio's.
     """
-    _check_array(samples, rate, name)
-    waveform = _mono(samples)
-    # Both ends are NaN if any sample is, and no comparison holds for NaN.
-    if not -_LOUDEST <= float(waveform.min()) <= float(waveform.max()) <= _LOUDEST:
-        raise AudioError(f"{name}: {_what_is_wrong(waveform, rate)}")
-    return resample(waveform, rate, sample_rate, name=name)
+    return resample(_checked(samples, rate, name), rate, sample_rate, name=name)
 
 
 def resample(waveform: Waveform, rate: float, sample_rate: float, *, name: str = "the array") -> Waveform:
     """The waveform at another rate (soxr HQ); going up adds no information, and that is said once a file."""
     if rate == sample_rate:
         return waveform
-    if rate < sample_rate:
-        _log.warning(
-            "%s: %g Hz audio for a %g Hz model; the high frequencies are missing.",
-            *(name, rate, sample_rate),
-            extra={"many": "files have a lower sample rate than the model"},
-        )
+    _warn_if_raised(rate, sample_rate, name)
     resampled: Waveform = soxr.resample(waveform, rate, sample_rate)
     # Audio so short that the filter swallows it keeps one sample rather than becoming nothing.
     return resampled if len(resampled) else waveform[:1]
@@ -115,9 +134,19 @@ def duration(source: Source) -> float:
     with audio_files.opened(source) as stream:
         seconds = audio_files.stated_seconds(stream, name)
         if seconds is None:
-            found = audio_files.read(stream, name, 0.0, None)
-            seconds = len(found.samples) / found.rate
+            decoding = audio_files.decode(stream, name, 0.0, None)
+            seconds = sum(map(len, decoding.blocks)) / decoding.rate
     return seconds
+
+
+def stated_duration(source: Source) -> float | None:
+    """The same where it costs nothing but a look at the header.
+
+    Raises:
+        AudioError: the audio cannot be read.
+    """
+    with audio_files.opened(source) as stream:
+        return audio_files.stated_seconds(stream, name_of(source))
 
 
 def sample_rate(source: Source) -> int | None:
@@ -130,11 +159,11 @@ def sample_rate(source: Source) -> int | None:
         return audio_files.stated_rate(stream, name_of(source))
 
 
-def find(folder: str | os.PathLike[str]) -> list[Path]:
-    """Every recording below a folder, by its suffix, sorted by path; hidden files are left alone."""
+def find(folder: str | os.PathLike[str], *, recursive: bool = True) -> list[Path]:
+    """Every recording in a folder, and below it, by its suffix, sorted by path; hidden files are left alone."""
     return sorted(
         path
-        for path in Path(folder).rglob("*")
+        for path in Path(folder).glob("**/*" if recursive else "*")
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
 
@@ -147,14 +176,48 @@ def _check_segment(name: str, offset: float, duration: float | None) -> None:
         )
 
 
-def _warn_if_short(name: str, found: audio_files.Found) -> None:
-    seconds = len(found.samples) / found.rate
-    if found.promised - seconds > _TOLERANCE:
-        stated = "" if math.isinf(found.promised) else f" of {found.promised:.2f}"
+def _told_if_short(name: str, decoding: audio_files.Decoding) -> Iterator[NDArray[Any]]:
+    """Its blocks, and at their end a warning if they are fewer than was promised."""
+    num_samples = 0
+    for block in decoding.blocks:
+        num_samples += len(block)
+        yield block
+    seconds, promised = num_samples / decoding.rate, decoding.promised
+    if num_samples and promised - seconds > _TOLERANCE:
+        stated = "" if math.isinf(promised) else f" of {promised:.2f}"
         _log.warning(
             "%s: damaged or cut short: %.2f%s s could be read; copy it again if there should be more.",
             *(name, seconds, stated),
         )
+
+
+def _prepared(blocks: Iterable[NDArray[Any]], rate: int, sample_rate: int, name: str) -> Iterator[Waveform]:
+    """As ``prepare``, block by block; what the resampler holds back comes last."""
+    _warn_if_raised(rate, sample_rate, name)
+    resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
+    for block in blocks:
+        if len(block):
+            yield resampler.resample_chunk(_checked(block, rate, name))
+    yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def _warn_if_raised(rate: float, sample_rate: float, name: str) -> None:
+    if rate < sample_rate:
+        _log.warning(
+            "%s: %g Hz audio for a %g Hz model; the high frequencies are missing.",
+            *(name, rate, sample_rate),
+            extra={"many": "files have a lower sample rate than the model"},
+        )
+
+
+def _checked(samples: NDArray[Any], rate: int, name: str) -> Waveform:
+    """Mixed down and scaled."""
+    _check_array(samples, rate, name)
+    waveform = _mono(samples)
+    # Both ends are NaN if any sample is, and no comparison holds for NaN.
+    if not -_LOUDEST <= float(waveform.min()) <= float(waveform.max()) <= _LOUDEST:
+        raise AudioError(f"{name}: {_what_is_wrong(waveform, rate)}")
+    return waveform
 
 
 def _check_array(samples: NDArray[Any], rate: int, name: str) -> None:

@@ -6,10 +6,10 @@ installed, reads m4a, aac, wma and video, and what soundfile fails on.
 
 import contextlib
 import io
+import itertools
 import math
 import os
 import re
-import sys
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, cast
 
@@ -17,7 +17,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from asr import av_files
 from asr.errors import AudioError
+from asr.wording import reason
 
 Source = str | os.PathLike[str] | IO[bytes]
 
@@ -39,11 +41,11 @@ _BLOCK_SAMPLES = 1 << 22
 """Decoded at a time: a header that lies about its length must not reserve the memory for it."""
 
 
-class Found(NamedTuple):
-    """Samples as they are in the file, or in one segment of it."""
+class Decoding(NamedTuple):
+    """A recording, or one segment of it, on its way out of its file."""
 
-    samples: NDArray[Any]
-    """``(num_samples, channels)``, integers or floats."""
+    blocks: Iterator[NDArray[Any]]
+    """``(num_samples, channels)``, integers or floats, as they are in the file; it must stay open until they end."""
     rate: int
     """Hz."""
     promised: float
@@ -84,26 +86,25 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
             yield _seekable(source, name)
     except (OSError, EOFError, ValueError) as error:
         raise AudioError(
-            f"{name}: cannot be read ({_reason(error)}); check the path and its permissions."
+            f"{name}: cannot be read ({reason(error)}); check the path and its permissions."
         ) from None
     except MemoryError:
         raise AudioError(f"{name}: too long for the memory; read it in segments.") from None
 
 
-def read(stream: IO[bytes], name: str, offset: float, duration: float | None) -> Found:
+def decode(stream: IO[bytes], name: str, offset: float, duration: float | None) -> Decoding:
     """The segment, or all: by libsndfile if the first bytes are of its formats; else, or if it fails, PyAV.
 
     Raises:
-        AudioError: neither can read it; the sentence names the reason and the remedy.
+        AudioError: neither can read it; the sentence names the reason and the remedy. The blocks may raise it too.
     """
     head = _head(stream, name)
     try:
         if not _LIBSNDFILE.match(head):
             raise _Unsupported("format not recognised")
-        with _sound_file(stream) as file:
-            return _read_sound_file(file, stream, head, offset, duration)
+        return _decode_sound_file(stream, name, head, offset, duration)
     except (soundfile.SoundFileError, _Unsupported) as error:
-        return _read_with_av(stream, name, offset, duration, _reason(error))
+        return Decoding(*av_files.decode(stream, name, offset, duration, reason(error)))
 
 
 def stated_rate(stream: IO[bytes], name: str) -> int | None:
@@ -123,6 +124,13 @@ def stated_seconds(stream: IO[bytes], name: str) -> float | None:
     return None
 
 
+def rewindable(source: Source) -> Source:
+    """A source that may be read more than once: what cannot go back is kept in memory."""
+    if isinstance(source, (str, os.PathLike)) or source.seekable():
+        return source
+    return from_bytes(source.read(), name_of(source))
+
+
 def _seekable(stream: IO[bytes], name: str) -> IO[bytes]:
     if not stream.seekable():
         return from_bytes(stream.read(), name)
@@ -138,32 +146,59 @@ def _sound_file(stream: IO[bytes]) -> soundfile.SoundFile:
     return soundfile.SoundFile(stream)
 
 
-def _read_sound_file(
-    file: soundfile.SoundFile, stream: IO[bytes], head: bytes, offset: float, duration: float | None
-) -> Found:
+def _decode_sound_file(
+    stream: IO[bytes], name: str, head: bytes, offset: float, duration: float | None
+) -> Decoding:
+    file = _sound_file(stream)
     rate = file.samplerate
     if rate <= 0 or file.frames >= _UNKNOWN_LENGTH:
         raise _Unsupported("its header states no length")
     start = min(round(offset * rate), file.frames)
     end = file.frames if duration is None else min(start + round(duration * rate), file.frames)
-    if file.seekable():
-        if start:
-            file.seek(start)
-        samples = _decode(file, end - start)
-    else:
-        samples = _decode(file, end)[start:]
-    # libsndfile takes the length of an mp3 without a header from its first bit rate, and stops there.
-    if file.format == "MP3" and end == file.frames and stream.tell() < 0.9 * stream.seek(0, os.SEEK_END):
-        raise _Unsupported("an mp3 of variable bit rate that states no length")
     promised = _promised_seconds(file, head) - start / rate if duration is None else duration
-    return Found(samples, rate, promised)
+    blocks = _sound_file_blocks(file, stream, start, end)
+    first = list(itertools.islice(blocks, 1))  # what libsndfile cannot read at all fails here
+
+    def all_blocks() -> Iterator[NDArray[Any]]:
+        num_frames = 0
+        try:
+            for block in itertools.chain(first, blocks):
+                num_frames += len(block)
+                yield block
+        except _Unsupported as error:
+            seconds = num_frames / rate
+            rest = None if duration is None else duration - seconds
+            yield from av_files.decode(stream, name, offset + seconds, rest, reason(error))[0]
+
+    return Decoding(all_blocks(), rate, promised)
 
 
-def _decode(file: soundfile.SoundFile, num_frames: int) -> NDArray[Any]:
-    """So many frames from here, ``(num_frames, channels)``, or those before the end or the damage."""
+def _sound_file_blocks(
+    file: soundfile.SoundFile, stream: IO[bytes], start: int, end: int
+) -> Iterator[NDArray[Any]]:
+    """The frames from ``start`` to ``end``, or those before the end or the damage."""
+    with file:
+        if file.seekable():
+            if start:
+                file.seek(start)
+            yield from _decoded(file, end - start)
+        else:
+            yield from _without_first(_decoded(file, end), start)
+        # libsndfile takes the length of an mp3 without a header from its first bit rate, and stops there.
+        if file.format == "MP3" and end == file.frames and stream.tell() < 0.9 * stream.seek(0, os.SEEK_END):
+            raise _Unsupported("an mp3 of variable bit rate that states no length")
+
+
+def _without_first(blocks: Iterator[NDArray[Any]], count: int) -> Iterator[NDArray[Any]]:
+    for block in blocks:
+        yield block[count:]
+        count = max(0, count - len(block))
+
+
+def _decoded(file: soundfile.SoundFile, num_frames: int) -> Iterator[NDArray[Any]]:
     # 16-bit files stay integers until they are mixed: seven times faster than reading them as floats.
     dtype = "int16" if file.subtype == "PCM_16" else "float32"
-    blocks: list[NDArray[Any]] = []
+    is_first = True
     while num_frames > 0:
         block = np.empty((min(num_frames, _BLOCK_SAMPLES // file.channels), file.channels), dtype)
         before = file.tell() if file.seekable() else 0
@@ -171,13 +206,11 @@ def _decode(file: soundfile.SoundFile, num_frames: int) -> NDArray[Any]:
             read = file.read(out=block)
         except soundfile.SoundFileError:
             read = block[: max(0, file.tell() - before) if file.seekable() else 0]
-            if not blocks and not len(read):
+            if is_first and not len(read):
                 raise
-        blocks.append(read)
+        yield read
+        is_first = False
         num_frames = num_frames - len(read) if len(read) == len(block) else 0
-    if len(blocks) == 1:
-        return blocks[0]
-    return np.concatenate([np.empty((0, file.channels), dtype), *blocks])
 
 
 def _promised_seconds(file: soundfile.SoundFile, head: bytes) -> float:
@@ -191,68 +224,6 @@ def _promised_seconds(file: soundfile.SoundFile, head: bytes) -> float:
     elif _NO_END.search(file.extra_info):
         frames = math.inf
     return frames / float(file.samplerate)
-
-
-def _read_with_av(stream: IO[bytes], name: str, offset: float, duration: float | None, why: str) -> Found:
-    try:
-        import av
-    except ImportError:
-        raise AudioError(
-            f"{name}: libsndfile cannot read it ({why}); "
-            "`pip install 'asr[av]'` adds m4a, aac, wma and video, or export it as wav or flac."
-        ) from None
-    stream.seek(0)
-    try:
-        with av.open(stream, metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                raise AudioError(f"{name}: holds no sound ({container.format.long_name}); remove it.")
-            return _decode_with_av(av, container, offset, duration)
-    except (av.FFmpegError, ValueError, ArithmeticError) as error:
-        raise AudioError(
-            f"{name}: damaged, or no audio ({why}; {_reason(error)}); export it again as wav or flac."
-        ) from None
-
-
-def _decode_with_av(av: Any, container: Any, offset: float, duration: float | None) -> Found:
-    track = container.streams.audio[0]
-    first = float((track.start_time or 0) * track.time_base)
-    # Only these containers say where each packet belongs.
-    timed = container.format.name.startswith(("mov", "matroska"))
-    if timed and offset > 1:
-        # A second early, so that the decoder has settled when the segment begins.
-        container.seek(int((first + offset - 1) * 1_000_000))
-    rate, position, blocks = track.rate, -1, []
-    for frame in _frames(av, container, track):
-        if position < 0:
-            rate = frame.sample_rate
-            start = round(offset * rate)
-            end = sys.maxsize if duration is None else start + round(duration * rate)
-            position = max(0, round((frame.time - first) * rate)) if timed and frame.time else 0
-        block = frame.to_ndarray().reshape(-1, frame.samples).T if frame.format.is_planar else _packed(frame)
-        blocks.append(block[max(0, start - position) : max(0, end - position)])
-        position += frame.samples
-        if position >= end:
-            break
-    stated = float(track.duration * track.time_base) - offset if timed and track.duration else 0.0
-    samples = np.concatenate(blocks) if blocks else np.empty((0, 1), np.float32)
-    return Found(samples, rate, stated if duration is None else duration)
-
-
-def _packed(frame: Any) -> NDArray[Any]:
-    samples: NDArray[Any] = frame.to_ndarray().reshape(frame.samples, -1)
-    return samples
-
-
-def _frames(av: Any, container: Any, track: Any) -> Iterator[Any]:
-    """The decoded frames before the end or the damage."""
-    found = False
-    try:
-        for frame in container.decode(track):
-            yield frame
-            found = True
-    except av.FFmpegError:
-        if not found:
-            raise
 
 
 def _head(stream: IO[bytes], name: str) -> bytes:
@@ -281,11 +252,3 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return all(character.isprintable() or character.isspace() for character in text)
-
-
-def _reason(error: object) -> str:
-    """The short cause out of a library's message, without the path that we name ourselves."""
-    # FFmpeg's errors have it too, and only some of them are OSErrors.
-    if cause := getattr(error, "strerror", None):
-        return str(cause)
-    return str(error).rsplit(": ", 1)[-1].strip().rstrip(".") or "unknown reason"

@@ -10,7 +10,8 @@ Davis and Mermelstein 1980 (MFCC); Furui 1986 (deltas).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -100,6 +101,26 @@ class FrontEnd(nn.Module):
         changed: NDArray[np.float32] = (np.linalg.pinv(dct) @ moved @ dct).astype(np.float32)
         return changed
 
+    def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "FrontEnd":
+        """One that normalises each waveform by the statistics of all these, as if they were one utterance."""
+        if self.settings.cmvn != "utterance":
+            return self
+        count = torch.zeros((), dtype=torch.float64)
+        total, squares = torch.zeros(2, self.settings.num_features, dtype=torch.float64)
+        for waveform in waveforms:
+            frames = self.extract(waveform, normalize=False).cpu().double()
+            count += len(frames)
+            total += frames.sum(dim=0)
+            squares += frames.square().sum(dim=0)
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp(min=0)
+        fitted = FrontEnd(replace(self.settings, cmvn="stored", cmvn_prior=0.0)).to(self.window.device)
+        if self.settings.cmvn_prior:
+            mean, variance = self._with_prior(mean.to(self.mean), variance.to(self.mean), count.to(self.mean))
+        fitted.mean.copy_(mean)
+        fitted.std.copy_(variance.clamp(min=1e-6).sqrt())
+        return fitted.eval()
+
     def _signal(self, waveforms: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
         """Scaled, emphasised and padded so that exactly ``num_frames`` frames fit."""
         settings = self.settings
@@ -153,6 +174,10 @@ class FrontEnd(nn.Module):
         variance = ((features - mean).square() * mask).sum(dim=1, keepdim=True) / count
         if not prior:
             return mean, variance
+        return self._with_prior(mean, variance, count)
+
+    def _with_prior(self, mean: Tensor, variance: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        prior = self.settings.cmvn_prior
         own = count / (count + prior)
         mixed = own * mean + (1 - own) * self.mean
         # Within both parts, and between their means.

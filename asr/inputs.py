@@ -1,11 +1,19 @@
 """What an acoustic model takes of a manifest's line, for training and for recognition; without torch."""
 
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+
 import numpy as np
 from numpy.typing import NDArray
 
 from asr import audio, feature_files
 from asr.errors import AudioError
 from asr.manifest import Utterance
+
+Waveforms = Callable[[], Iterator[audio.Waveform]]
+"""A recording too long to be heard at once: reads it anew, piece by piece."""
 
 
 def load_input(utterance: Utterance, sample_rate: int, num_static: int) -> NDArray[np.float32]:
@@ -18,6 +26,37 @@ def load_input(utterance: Utterance, sample_rate: int, num_static: int) -> NDArr
         return feature_files.read(utterance.features_filepath, num_static)
     length = utterance.duration if utterance.offset is not None else None
     return audio.load(recording(utterance), sample_rate, offset=utterance.start, duration=length)
+
+
+def open_input(
+    utterance: Utterance, sample_rate: int, num_static: int, longest: float
+) -> NDArray[np.float32] | Waveforms:
+    """The same, but where it is longer than ``longest`` seconds how to read its audio piece by piece.
+
+    Raises:
+        AudioError: the audio or the features cannot be read.
+    """
+    if utterance.features_filepath is not None:
+        return load_input(utterance, sample_rate, num_static)
+    length = utterance.duration if utterance.offset is not None else None
+    return open_recording(recording(utterance), sample_rate, longest, utterance.start, length)
+
+
+def open_recording(
+    source: audio.Source, sample_rate: int, longest: float, offset: float, duration: float | None
+) -> audio.Waveform | Waveforms:
+    """The waveform of a path or file object, or of its segment; if it is long, how to read it piece by piece.
+
+    Raises:
+        AudioError: it is no recording, or cannot be read.
+    """
+    if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
+        kind = type(source).__name__
+        raise AudioError(f"A {kind} is no recording; give a path, a file object or a numpy array.")
+    source = audio.rewindable(source)
+    read = partial(audio.stream, source, sample_rate, longest, offset=offset, duration=duration)
+    first, *others = islice(read(), 2)
+    return read if others else first
 
 
 def recording(utterance: Utterance) -> audio.Source:

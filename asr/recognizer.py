@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr import audio
+from asr import audio, windows
 from asr.decoding import BeamDecoder, decode_greedy, num_cores
 from asr.decoding.confidence import Calibration
 from asr.errors import AsrError, AudioError, ConfigError, DecoderError
-from asr.inputs import load_input
+from asr.inputs import Waveforms, open_input, open_recording
 from asr.manifest import Utterance
 from asr.onnx_file import is_exported
 from asr.text import TextSettings, Vocabulary
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Source = audio.Source | NDArray[Any] | Utterance
 Decoder = Callable[[NDArray[np.float32], Sequence[str], float], Hypothesis]
+
+_BATCH_WINDOWS = 2
+"""Windows' worth of audio, padding counted, that the network gets at a time: its memory stays that of a long file."""
 
 
 class AcousticModel(Protocol):
@@ -45,6 +48,15 @@ class AcousticModel(Protocol):
 
     def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """``(time, vocab)`` of each waveform ``(num_samples,)`` or features ``(num_frames, num_static)``."""
+        ...
+
+
+@runtime_checkable
+class NormalizingModel(Protocol):
+    """One that normalises by all of an utterance, and can do so by all of a recording that it hears in windows."""
+
+    def fitted_to(self, waveforms: Iterable[audio.Waveform]) -> AcousticModel:
+        """The model with the statistics of a whole recording."""
         ...
 
 
@@ -68,12 +80,14 @@ class Recognizer:
         text: TextSettings = TextSettings(),
         decoder: Decoder = decode_greedy,
         calibration: Calibration | None = None,
+        window_settings: windows.WindowSettings = windows.WindowSettings(),
     ):
         self.acoustic = acoustic
         self.vocabulary = vocabulary
         self.text = text
         self.decoder = decoder
         self.calibration = calibration
+        self.window_settings = window_settings
 
     def transcribe(
         self,
@@ -93,60 +107,125 @@ class Recognizer:
             AudioError: the audio cannot be read or used.
             DecoderError: alternatives are asked of a decoder that has none.
         """
-        if isinstance(source, np.ndarray):
-            values = self._from_array(source, sample_rate)
+        parts = self.transcribe_parts(
+            source, sample_rate=sample_rate, offset=offset, duration=duration, nbest=nbest
+        )
+        return windows.together(list(parts))
+
+    def transcribe_parts(
+        self,
+        source: Source,
+        *,
+        sample_rate: int | None = None,
+        offset: float = 0.0,
+        duration: float | None = None,
+        nbest: int = 0,
+    ) -> Iterator[Transcript]:
+        """What ``transcribe`` gives, piece by piece as it is recognised; only long recordings have more than one.
+
+        Words have their times in the recording, ``duration`` is that of the piece.
+
+        Raises:
+            AudioError, DecoderError: as ``transcribe``, perhaps after some of the pieces.
+        """
+        values = self._open(source, sample_rate, offset, duration)
+        if isinstance(values, np.ndarray):
+            yield self._decode(self._hear([values])[0], nbest)
         else:
-            values = self._read(source, offset, duration)
-        return self._decode(self._hear([values])[0], nbest)
+            yield from self._transcribe_pieces(values, nbest)
 
     def transcribe_all(
-        self, sources: Iterable[Source], *, batch_size: int = 8, nbest: int = 0
+        self,
+        sources: Iterable[Source],
+        *,
+        batch_size: int = 8,
+        nbest: int = 0,
+        on_piece: Callable[[Transcript], None] = lambda piece: None,
     ) -> Iterator[Transcript | AsrError]:
-        """One answer a source, in order; what cannot be used becomes the error, and the rest goes on."""
+        """One answer a source, in order; what cannot be used becomes the error, and the rest goes on.
+
+        ``on_piece`` gets each piece of a long recording before its answer is there.
+        """
         for outcomes in self._batches(sources, batch_size):
-            transcripts = self.decode_all([heard for heard in outcomes if isinstance(heard, Heard)], nbest)
-            for outcome in outcomes:
-                yield next(transcripts) if isinstance(outcome, Heard) else outcome
+            transcripts = self.decode_all([one for one in outcomes if isinstance(one, Heard)], nbest)
+            for one in outcomes:
+                if isinstance(one, Heard):
+                    yield next(transcripts)
+                else:
+                    yield one if isinstance(one, AsrError) else self._try_transcribe(one, nbest, on_piece)
 
     def hear_all(self, sources: Iterable[Source], *, batch_size: int = 8) -> Iterator[Heard | AsrError]:
         """The log_probs of each source, in order, not yet decoded: to decode them in more than one way."""
         for outcomes in self._batches(sources, batch_size):
-            yield from outcomes
+            for one in outcomes:
+                yield self._try_hear_long(one) if callable(one) else one
 
-    def _batches(self, sources: Iterable[Source], batch_size: int) -> Iterator[list[Heard | AsrError]]:
+    def _batches(
+        self, sources: Iterable[Source], batch_size: int
+    ) -> Iterator[list[Heard | Waveforms | AsrError]]:
         remaining = iter(sources)
         while batch := list(islice(remaining, batch_size)):
-            inputs = [self._try_read(source) for source in batch]
-            readable = [values for values in inputs if not isinstance(values, AsrError)]
-            heard = iter(self._hear(readable) if readable else [])
-            yield [values if isinstance(values, AsrError) else next(heard) for values in inputs]
+            opened = [self._try_open(source) for source in batch]
+            heard = iter(self._hear([values for values in opened if isinstance(values, np.ndarray)]))
+            yield [next(heard) if isinstance(values, np.ndarray) else values for values in opened]
 
-    def _try_read(self, source: Source) -> NDArray[np.float32] | AsrError:
+    def _transcribe_pieces(self, waveforms: Waveforms, nbest: int) -> Iterator[Transcript]:
+        start = 0.0
+        for heard in self._hear_pieces(waveforms):
+            yield windows.shifted(self._decode(heard, nbest), start)
+            start += heard.seconds
+
+    def _try_transcribe(
+        self, waveforms: Waveforms, nbest: int, on_piece: Callable[[Transcript], None]
+    ) -> Transcript | AsrError:
+        pieces = []
         try:
-            if isinstance(source, np.ndarray):
-                return self._from_array(source, None)
-            return self._read(source, 0.0, None)
+            for piece in self._transcribe_pieces(waveforms, nbest):
+                on_piece(piece)
+                pieces.append(piece)
+        except AudioError as error:
+            return error
+        return windows.together(pieces)
+
+    def _try_hear_long(self, waveforms: Waveforms) -> Heard | AsrError:
+        try:
+            pieces = list(self._hear_pieces(waveforms))
+        except AudioError as error:
+            return error
+        return Heard(np.concatenate([one.log_probs for one in pieces]), sum(one.seconds for one in pieces))
+
+    def _try_open(self, source: Source) -> NDArray[np.float32] | Waveforms | AsrError:
+        try:
+            return self._open(source, None, 0.0, None)
         except AsrError as error:
             return error
 
-    def _read(
-        self, source: audio.Source | Utterance, offset: float, duration: float | None
-    ) -> NDArray[np.float32]:
-        if not isinstance(source, Utterance):
-            if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
-                kind = type(source).__name__
-                raise AudioError(f"A {kind} is no recording; give a path, a file object or a numpy array.")
-            return audio.load(source, self.acoustic.sample_rate, offset=offset, duration=duration)
-        return load_input(source, self.acoustic.sample_rate, self.acoustic.num_static)
-
-    def _from_array(self, samples: NDArray[Any], sample_rate: int | None) -> NDArray[np.float32]:
-        if sample_rate is None:
-            raise AudioError("An array of samples says nothing of its rate; give sample_rate=.")
-        return audio.prepare(samples, sample_rate, self.acoustic.sample_rate)
+    def _open(
+        self, source: Source, sample_rate: int | None, offset: float, duration: float | None
+    ) -> NDArray[np.float32] | Waveforms:
+        rate, longest = self.acoustic.sample_rate, self.window_settings.window
+        if isinstance(source, np.ndarray):
+            if sample_rate is None:
+                raise AudioError("An array of samples says nothing of its rate; give sample_rate=.")
+            samples = audio.prepare(source, sample_rate, rate)
+            return samples if len(samples) <= longest * rate else lambda: iter([samples])
+        if isinstance(source, Utterance):
+            return open_input(source, rate, self.acoustic.num_static, longest)
+        return open_recording(source, rate, longest, offset, duration)
 
     def _hear(self, inputs: Sequence[NDArray[np.float32]]) -> list[Heard]:
-        scored = zip(self.acoustic.log_probs(inputs), inputs, strict=True)
+        most = _BATCH_WINDOWS * self.window_settings.window * self.acoustic.sample_rate
+        batches = windows.in_batches(inputs, most)
+        scored = zip(chain.from_iterable(map(self.acoustic.log_probs, batches)), inputs, strict=True)
         return [Heard(log_probs, self._seconds(values, log_probs)) for log_probs, values in scored]
+
+    def _hear_pieces(self, waveforms: Waveforms) -> Iterator[Heard]:
+        acoustic = self.acoustic
+        if isinstance(acoustic, NormalizingModel):
+            acoustic = acoustic.fitted_to(waveforms())
+        grid = windows.grid(self.window_settings, acoustic.frame_seconds, acoustic.sample_rate)
+        pieces = windows.hear(acoustic.log_probs, waveforms(), grid, self.vocabulary.symbols)
+        return (Heard(log_probs, num_samples / acoustic.sample_rate) for log_probs, num_samples in pieces)
 
     def decode_all(self, heard: Sequence[Heard], nbest: int = 0) -> Iterator[Transcript]:
         """A transcript each; on all cores where the decoder is worth it: a compiled search works outside the GIL."""

@@ -5,3 +5,11 @@ def counted(number: int, noun: str) -> str:
     """``1 batch``, ``2 batches``."""
     plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+def reason(error: object) -> str:
+    """The short cause out of a library's message, without the path that we name ourselves."""
+    # FFmpeg's errors have it too, and only some of them are OSErrors.
+    if cause := getattr(error, "strerror", None):
+        return str(cause)
+    return str(error).rsplit(": ", 1)[-1].strip().rstrip(".") or "unknown reason"

@@ -615,3 +615,27 @@ def test_warnings_go_through_logging(write_audio, caplog):
     with caplog.at_level(logging.ERROR):
         audio.load(write_audio("a.wav", rate=8000), RATE)
     assert not caplog.records
+
+
+class TestStream:
+    @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.m4a"])
+    @pytest.mark.parametrize("rate", [RATE, 44100])
+    def test_a_long_recording_comes_in_pieces(self, write_audio, tmp_path, monkeypatch, name, rate):
+        monkeypatch.setattr("asr.audio_files._BLOCK_SAMPLES", 20_000)
+        monkeypatch.setattr("asr.av_files._BLOCK_FRAMES", 20)
+        if name == "a.m4a":
+            path = TestWithAv().encode(tmp_path / name, tones(9.0, rate), "aac", rate)
+        else:
+            path = write_audio(name, 9.0, rate)
+        whole = audio.load(path, RATE)
+        (alone,) = audio.stream(path, RATE, 60.0)
+        assert np.array_equal(alone, whole)
+        pieces = list(audio.stream(path, RATE, 2.0))
+        assert len(pieces) > 2
+        np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=0, atol=1e-4)
+
+    def test_a_segment_of_it(self, write_audio):
+        path = write_audio("a.wav", 9.0, 8000)
+        pieces = list(audio.stream(path, RATE, 1.0, offset=2.0, duration=5.0))
+        expected = audio.load(path, RATE, offset=2.0, duration=5.0)
+        np.testing.assert_allclose(np.concatenate(pieces), expected, rtol=0, atol=1e-4)

@@ -13,6 +13,7 @@ from conftest import tones
 import asr
 from asr.cli.decoder import HOTWORD_BOOST, DecoderName, DecoderOptions, make_decoder, parse_hotwords
 from asr.manifest import read_manifest
+from asr.writers import FORMATS
 
 SAMPLES = Path(__file__).parent.parent / "recipes" / "demo" / "samples"
 UTTERANCES = read_manifest(SAMPLES / "samples.jsonl")
@@ -256,3 +257,76 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(tmp_path / "file") in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --- many files ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings, one more in a folder inside, and a broken one."""
+    folder = tmp_path_factory.mktemp("many")
+    (folder / "in").mkdir()
+    for path, name in zip(PATHS, ("a.wav", "b.wav", "in/a.wav"), strict=False):
+        samples, rate = soundfile.read(path)
+        soundfile.write(folder / name, samples, rate)
+    (folder / "broken.wav").write_text("Dear Sir or Madam")
+    return folder
+
+
+def test_a_second_start_does_what_is_missing(tmp_path: Path, folder: Path) -> None:
+    out = tmp_path / "out"
+    first = run(folder, "-r", "-o", out, "-f", "all")
+    assert first.returncode == 1
+    assert "broken.wav" in first.stderr.splitlines()[-1]
+    assert "4 recordings, 1 failed" in first.stderr
+    names = {str(path.relative_to(out)) for path in out.rglob("*.*")}
+    assert names == {f"{name}.{format}" for name in ("a", "b", "in/a") for format in FORMATS}
+    (out / "b.json").unlink()
+    (out / "a.txt").write_text("mine")
+    second = run(folder, "-r", "-o", out, "-f", "all")
+    assert "2 recordings transcribed before" in second.stderr
+    assert "2 recordings, 1 failed" in second.stderr
+    assert (out / "b.json").is_file()
+    assert (out / "a.txt").read_text() == "mine"
+    assert run(folder / "a.wav", "-o", out, "--overwrite", "-q").returncode == 0
+    assert (out / "a.txt").read_text() != "mine"
+    done = run(folder / "a.wav", "-o", out)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("1 recording transcribed before")
+
+
+def test_processes_print_what_one_process_prints(folder: Path) -> None:
+    alone, shared = run(folder, "-r", "-q", "-H"), run(folder, "-r", "-q", "-H", "--jobs", "2")
+    assert alone.stdout == shared.stdout
+    assert (alone.returncode, shared.returncode) == (1, 1)
+    assert len(alone.stdout.splitlines()) == 4
+
+
+def test_shards_of_a_manifest_are_all_of_it(tmp_path: Path, recognizer: asr.Recognizer) -> None:
+    lines: dict[str, str] = {}
+    for index in (1, 2):
+        done = run(SAMPLES / "samples.jsonl", "--shard", f"{index}/2", "-q", "-H")
+        lines |= dict(line.split("\t") for line in done.stdout.splitlines())
+    assert lines == {path: recognizer.transcribe(path).text for path in PATHS}
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--shard", "3/2"], "I from 1 to N"),
+        (["--shard", "a"], "I from 1 to N"),
+        (["-f", "txt,json"], "--output-dir"),
+        (["-f", "txt,doc", "-o", "out"], "'doc' is not one of txt"),
+        (["--ray", "auto", "--jobs", "2"], "leave --jobs out"),
+    ],
+)
+def test_many_files_asked_for_unclearly(options: list[str], named: str) -> None:
+    done = run(PATHS[0], *options)
+    assert done.returncode == 2
+    # The frame around a message of misuse breaks lines.
+    assert named in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_standard_input_is_not_shared() -> None:
+    assert run("-", "--jobs", "2").returncode == 2

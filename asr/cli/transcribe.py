@@ -1,72 +1,93 @@
-"""``asr transcribe``: recordings in, their words on stdout, everything else on stderr."""
+"""``asr transcribe``: recordings in, their words on stdout or in files, everything else on stderr."""
 
-import enum
-import json
+import dataclasses
 import os
-import sys
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asr.cli.console import complain, say
+from asr.cli import transcribing
+from asr.cli.console import say
 from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
 from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
 from asr.wording import counted
 
 if TYPE_CHECKING:
-    from asr.errors import AsrError
     from asr.recognizer import Recognizer
-    from asr.types import Transcript
+    from asr.transcription import Job, Outputs, Saved
+    from asr.transcription.running import Team
 
-
-class Format(enum.StrEnum):
-    """What ``--format`` takes."""
-
-    txt = "txt"
-    json = "json"
-    srt = "srt"
-    vtt = "vtt"
-    tsv = "tsv"
-    ctm = "ctm"
+ALL = "all"
+MANY_ON_STDOUT = ("txt", "json", "tsv", "ctm")
+"""Formats in which one recording may follow the other; of the rest each is a file."""
+RANKED = ("txt", "json")
+"""Formats that hold more than one text a recording."""
 
 
 @with_decoder_options
 def transcribe(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, folders of them, or - for stdin."),
+        typer.Argument(
+            metavar="FILE|FOLDER|MANIFEST|-...",
+            help="Recordings, folders of them, manifests (.jsonl), or - for stdin.",
+        ),
     ],
     model: ModelOption = DEFAULT_MODEL,
     format: Annotated[
-        Format, typer.Option("--format", "-f", help="What to write of each recording.")
-    ] = Format.txt,
+        str,
+        typer.Option(
+            "--format", "-f", help="txt, json, srt, vtt, tsv, ctm ..., several with commas, or all."
+        ),
+    ] = "txt",
     output_dir: Annotated[
-        Path | None, typer.Option("--output-dir", "-o", help="Write NAME.FORMAT files here, not to stdout.")
+        Path | None,
+        typer.Option("--output-dir", "-o", help="Write NAME.FORMAT files here, those that are missing."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With -o, also do again what is there.")
+    ] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Also search the folders in folders.")
+    ] = False,
     decoding: DecoderOptions = DecoderOptions(),
     nbest: Annotated[
         int, typer.Option(min=0, help="So many texts a recording, with scores (txt, json).")
     ] = 0,
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Processes, each with the model and one thread.")
+    ] = 1,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Only the I-th of N parts of the inputs, for array jobs."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Share the work on a Ray cluster: HOST:PORT, auto or local."),
+    ] = None,
     with_filename: Annotated[
         bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")] = False,
 ) -> None:
-    """Write down what is said in recordings.
+    """Write down what is said in recordings of any length.
 
     One line of text a recording, in the order given; a recording that cannot be read leaves its line empty
-    (in json, an object with its error), is named on stderr, and makes the exit code 1.
+    (in json, an object with its error), is named on stderr at the end, and makes the exit code 1. With -o the
+    same command goes on where it was stopped.
 
     Examples:
 
         asr transcribe call.wav
 
-        asr transcribe *.flac recordings/ -m runs/mine -f srt -o subtitles/
+        asr transcribe meeting.mp3 interviews/ -r -o out/ -f all --jobs 4
 
         asr transcribe call.wav --lm lm.arpa.gz --lm-alpha 0.5 --lm-beta 1
 
@@ -74,139 +95,113 @@ def transcribe(
 
         ffmpeg -i talk.mp4 -f wav - | asr transcribe - -f json
     """
-    from asr.recognizer import load
+    from asr.transcription import Printed, Saved, batches, find_jobs
 
-    started = time.perf_counter()
-    sources = list(_sources(inputs))
-    if format in (Format.srt, Format.vtt) and output_dir is None and len(sources) > 1:
-        raise typer.BadParameter(f"{format} holds one recording a file; give --output-dir.")
-    if nbest and format not in (Format.txt, Format.json):
-        raise typer.BadParameter(f"--nbest is for txt and json; {format} holds one text.")
-    chosen = make_decoder(decoding, model, nbest=nbest, quiet=quiet)
-    recognizer = load(model, device=device, decoder=chosen)
+    formats = _formats(format, nbest)
+    to_do = _part(find_jobs(inputs, recursive=recursive), shard)
+    _check(to_do, formats, output_dir, jobs, ray)
+    outputs: Outputs = Printed(to_do, formats[0], with_filename)
+    if output_dir is not None:
+        outputs = Saved(output_dir, formats)
+        to_do = _missing(outputs, to_do, overwrite, quiet)
+    if to_do:
+        team = _team(MakeRecognizer(model, device, decoding, nbest), jobs, ray, quiet)
+        raise typer.Exit(transcribing.run(team(batches(to_do, batch_size)), outputs, to_do, quiet))
+
+
+@dataclass(frozen=True)
+class MakeRecognizer:
+    """Loads the model that was asked for, in whatever process it is called."""
+
+    model: str
+    device: str
+    decoding: DecoderOptions
+    nbest: int
+
+    def __call__(self, quiet: bool = True) -> "Recognizer":
+        """Says what was loaded, unless ``quiet``."""
+        from asr.recognizer import load
+
+        started = time.perf_counter()
+        decoder = make_decoder(self.decoding, self.model, nbest=self.nbest, quiet=quiet)
+        recognizer = load(self.model, device=self.device, decoder=decoder)
+        if not quiet:
+            warm_up(decoder)
+            say(f"model {self.model}, loaded in {time.perf_counter() - started:.1f} s")
+        return recognizer
+
+
+def _team(
+    make: MakeRecognizer, jobs: int, ray: str | None, quiet: bool
+) -> "Callable[[Iterator[list[Job]]], Team]":
+    """Who does the work: this process, some of this machine, or a cluster."""
+    from asr.transcription import alone, cluster, processes
+
+    if ray is not None:
+        _announce(make, quiet)
+        return lambda given: lambda on_piece: cluster.share(_absolute(make), ray, given, make.nbest)
+    if jobs > 1:
+        _announce(make, quiet)
+        return lambda given: lambda on_piece: processes.share(make, jobs, given, make.nbest, on_piece)
+    recognizer = make(quiet)
+    return lambda given: lambda on_piece: alone.transcribe(recognizer, given, make.nbest, on_piece)
+
+
+def _announce(make: MakeRecognizer, quiet: bool) -> None:
+    """Refuse here what the workers would; what is compiled at first use is then compiled once."""
+    decoder = make_decoder(make.decoding, make.model, nbest=make.nbest, quiet=quiet)
     if not quiet:
-        warm_up(chosen)
-        say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")
-    write = _writer(format, output_dir, with_filename)
-    num_failed = _run(recognizer, sources, batch_size, nbest, write, quiet)
-    raise typer.Exit(1 if num_failed else 0)
+        warm_up(decoder)
 
 
-def _run(
-    recognizer: "Recognizer",
-    sources: "Sequence[_Source]",
-    batch_size: int,
-    nbest: int,
-    write: "_Write",
-    quiet: bool,
-) -> int:
-    from asr.errors import AsrError
-
-    started, seconds, num_failed = time.perf_counter(), 0.0, 0
-    recordings = (source.open() for source in sources)
-    outcomes = recognizer.transcribe_all(recordings, batch_size=batch_size, nbest=nbest)
-    for source, outcome in zip(sources, outcomes, strict=True):
-        write(source.name, outcome)
-        if isinstance(outcome, AsrError):
-            num_failed += 1
-            complain(str(outcome))
-        else:
-            seconds += outcome.duration
-    elapsed = time.perf_counter() - started
-    if not quiet:
-        failed = f", {num_failed} failed" if num_failed else ""
-        count = counted(len(sources), "recording")
-        say(
-            f"{count}{failed}, {seconds:.1f} s of audio in {elapsed:.1f} s, "
-            f"{seconds / max(elapsed, 1e-9):.0f} times real time"
-        )
-    return num_failed
+def _absolute(make: MakeRecognizer) -> MakeRecognizer:
+    """As a process in another folder finds the model and the language model."""
+    lm = make.decoding.lm
+    decoding = dataclasses.replace(make.decoding, lm=lm and lm.absolute())
+    model = os.path.abspath(make.model) if os.path.exists(make.model) else make.model
+    return dataclasses.replace(make, model=model, decoding=decoding)
 
 
-class _Source:
-    """A recording to come; standard input is read when its turn comes."""
+def _formats(given: str, nbest: int) -> list[str]:
+    from asr.writers import FORMATS
 
-    def __init__(self, name: str):
-        self.name = name
-
-    def open(self) -> str | IO[bytes]:
-        if self.name != "-":
-            return self.name
-        from asr import audio
-
-        return audio.from_bytes(sys.stdin.buffer.read(), "standard input")
+    names = list(FORMATS) if given == ALL else list(dict.fromkeys(given.split(",")))
+    for name in names:
+        if name not in FORMATS:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join([*FORMATS, ALL])}.")
+        if nbest and name not in RANKED:
+            raise typer.BadParameter(f"--nbest is for txt and json; {name} holds one text.")
+    return names
 
 
-def _sources(inputs: Sequence[str]) -> Iterator[_Source]:
-    from asr import audio
-    from asr.errors import AudioError
+def _part(found: "list[Job]", given: str | None) -> "list[Job]":
+    from asr.transcription import shard
 
-    for name in inputs:
-        if name != "-" and os.path.isdir(name):
-            found = audio.find(name)
-            if not found:
-                raise AudioError(f"{name}: the folder holds no recording.")
-            yield from (_Source(str(path)) for path in found)
-        else:
-            yield _Source(name)
+    if given is None:
+        return found
+    parts = re.fullmatch(r"(\d+)/(\d+)", given)
+    if parts is None or not 1 <= int(parts[1]) <= int(parts[2]):
+        raise typer.BadParameter(f"--shard {given}: give I/N with I from 1 to N, as 3/16.")
+    return shard(found, int(parts[1]), int(parts[2]))
 
 
-_FAILED: dict[str, Callable[[str, object], str]] = {
-    "txt": lambda name, error: "\n",
-    "json": lambda name, error: json.dumps({"file": name, "error": str(error)}, ensure_ascii=False) + "\n",
-}
-"""What stands on stdout for a recording that cannot be read, in the formats that have a line for each."""
+def _check(
+    to_do: "Sequence[Job]", formats: Sequence[str], output_dir: Path | None, jobs: int, ray: str | None
+) -> None:
+    if output_dir is None and len(formats) > 1:
+        raise typer.BadParameter(f"{len(formats)} formats are a file each; give --output-dir.")
+    if output_dir is None and formats[0] not in MANY_ON_STDOUT and len(to_do) > 1:
+        raise typer.BadParameter(f"{formats[0]} holds one recording a file; give --output-dir.")
+    if ray is not None and jobs > 1:
+        raise typer.BadParameter("--ray has the workers that the cluster has; leave --jobs out.")
+    if (ray is not None or jobs > 1) and any(job.source == "-" for job in to_do):
+        raise typer.BadParameter("- is read by this process; leave --jobs and --ray out.")
 
 
-class _Write:
-    """Puts each outcome where it belongs: a line on stdout, or a file that is whole or not there."""
-
-    def __init__(self, format: str, output_dir: Path | None, with_filename: bool):
-        from asr.writers import FORMATS
-
-        self.format = format
-        self.render = FORMATS[format]
-        self.output_dir = output_dir
-        self.with_filename = with_filename
-        self.written: set[Path] = set()
-
-    def __call__(self, name: str, outcome: "Transcript | AsrError") -> None:
-        from asr.types import Transcript
-
-        if not isinstance(outcome, Transcript):
-            if self.output_dir is None and self.format in _FAILED:
-                self._print(name, _FAILED[self.format](name, outcome))
-        elif self.output_dir is None:
-            self._print(name, self.render(name, outcome))
-        else:
-            self._save(name, self.render(name, outcome))
-
-    def _print(self, name: str, text: str) -> None:
-        if self.with_filename and self.format == "txt":
-            text = "".join(f"{name}\t{line}" for line in text.splitlines(keepends=True))
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-    def _save(self, name: str, text: str) -> None:
-        assert self.output_dir is not None
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        path = self._free(
-            self.output_dir / f"{'stdin' if name == '-' else Path(name).stem}.{self.format}", name
-        )
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-
-    def _free(self, path: Path, name: str) -> Path:
-        """a.wav and a.flac must not write one a.txt: the second keeps its suffix, further ones get a number."""
-        candidates = [path, path.with_name(f"{Path(name).name}.{self.format}")]
-        candidates += [
-            path.with_name(f"{path.stem}-{n}.{self.format}") for n in range(2, len(self.written) + 3)
-        ]
-        free = next(candidate for candidate in candidates if candidate not in self.written)
-        self.written.add(free)
-        return free
-
-
-def _writer(format: Format, output_dir: Path | None, with_filename: bool) -> _Write:
-    return _Write(format.value, output_dir, with_filename)
+def _missing(saved: "Saved", to_do: "list[Job]", overwrite: bool, quiet: bool) -> "list[Job]":
+    """What is not there yet, and a word on what is."""
+    missing = [job for job in to_do if overwrite or not saved.has(job)]
+    if len(missing) < len(to_do) and not quiet:
+        there = counted(len(to_do) - len(missing), "recording")
+        say(f"{there} transcribed before in {saved.folder} left as they are (--overwrite does them again)")
+    return missing

@@ -1,0 +1,133 @@
+"""What there is to transcribe: one job a recording, each with a name of its own for what is written of it."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from asr import audio
+from asr.errors import AudioError
+from asr.manifest import Utterance, read_manifest
+
+STDIN = "-"
+LOOKAHEAD = 4
+"""Batches' worth of jobs that are sorted by length together."""
+LARGEST_BATCH = 32_000_000
+"""Bytes; what is larger is a batch by itself."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording, or one segment of it."""
+
+    number: int
+    """Its place in the order of the inputs."""
+    source: str | Utterance
+    """A path, ``-`` for standard input, or a manifest's line."""
+    target: str
+    """Path below the output folder, without the format; no two jobs have the same."""
+
+    @property
+    def name(self) -> str:
+        """What the outputs call it."""
+        return self.source.name if isinstance(self.source, Utterance) else self.source
+
+    @property
+    def size(self) -> float:
+        """Something that grows with its length: bytes, of a manifest's line as if it were 16-bit audio of 16 kHz."""
+        if isinstance(self.source, Utterance):
+            return 32_000 * self.source.duration
+        with contextlib.suppress(OSError):
+            return os.stat(self.source).st_size
+        return 0
+
+    @property
+    def seconds(self) -> float:
+        """Of audio, where its header or its line says so; else guessed from its size."""
+        if isinstance(self.source, Utterance):
+            return self.source.duration
+        with contextlib.suppress(AudioError):
+            if self.source != STDIN and (stated := audio.stated_duration(self.source)) is not None:
+                return stated
+        return self.size / 32_000
+
+    def open(self) -> audio.Source | Utterance:
+        """What a recognizer takes; standard input is read now."""
+        if self.source == STDIN:
+            return audio.from_bytes(sys.stdin.buffer.read(), "standard input")
+        return self.source
+
+
+def find_jobs(inputs: Sequence[str], *, recursive: bool = False) -> list[Job]:
+    """The recordings of files, folders, manifests (``.jsonl``) and ``-``, in the order given, folders sorted by path.
+
+    Of a file in a folder the target keeps the path below that folder.
+
+    Raises:
+        AudioError: a folder has no recording.
+        ManifestError: a manifest cannot be read.
+    """
+    used: set[str] = set()
+    return [
+        Job(number, source, _free(target, source, used))
+        for number, (source, target) in enumerate(pair for name in inputs for pair in _found(name, recursive))
+    ]
+
+
+def shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:
+    """The ``index``-th of ``count`` parts (from 1) that together are all; any machine finds the same ones."""
+    return list(jobs[index - 1 :: count])
+
+
+def batches(jobs: Iterable[Job], batch_size: int) -> Iterator[list[Job]]:
+    """Batches of recordings of like length, for the shorter ones are padded; not far out of order."""
+    remaining = iter(jobs)
+    while near := list(islice(remaining, LOOKAHEAD * batch_size)):
+        sizes = {job.number: job.size for job in near}
+        batch: list[Job] = []
+        for job in sorted(near, key=lambda job: (sizes[job.number], job.number)):
+            full = sum(sizes[one.number] for one in [*batch, job]) > LARGEST_BATCH
+            if batch and (full or len(batch) == batch_size):
+                yield batch
+                batch = []
+            batch.append(job)
+        yield batch
+
+
+def _found(name: str, recursive: bool) -> Iterator[tuple[str | Utterance, Path]]:
+    """Each source of an input, and the path of its outputs."""
+    if name == STDIN:
+        yield name, Path("stdin")
+    elif os.path.isdir(name):
+        paths = audio.find(name, recursive=recursive)
+        if not paths:
+            hint = "" if recursive else "; -r searches the folders in it"
+            raise AudioError(f"{name}: the folder holds no recording{hint}.")
+        yield from ((str(path), path.relative_to(name)) for path in paths)
+    elif name.endswith(".jsonl"):
+        for utterance in read_manifest(name):
+            yield utterance, _target(utterance)
+    else:
+        yield name, Path(Path(name).name)
+
+
+def _target(utterance: Utterance) -> Path:
+    """The recording's name, of a segment with its start."""
+    path = Path(utterance.member[0] if utterance.member else utterance.name.split("@")[0])
+    path = Path(utterance.audio_filepath or path) if utterance.member is None else path
+    start = "" if utterance.offset is None else f"@{utterance.offset:g}s"
+    return Path(f"{path.stem}{start}{path.suffix}")
+
+
+def _free(path: Path, source: str | Utterance, used: set[str]) -> str:
+    """a.wav and a.flac must not write one a.txt: the second keeps its suffix, further ones get a number."""
+    stem = str(path.with_suffix("")) if path.suffix.lower() in audio.SUFFIXES else str(path)
+    candidate, number = stem, 1
+    while candidate in used:
+        candidate = str(path) if number == 1 else f"{stem}-{number}"
+        number += 1
+    used.add(candidate)
+    return candidate

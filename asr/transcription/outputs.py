@@ -1,0 +1,92 @@
+"""Where transcripts go: to stdout in the order of the inputs, or each to a file that is whole or not there."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from asr.errors import AsrError
+from asr.transcription.jobs import Job
+from asr.types import Transcript
+from asr.writers import FORMATS
+
+
+class Outputs(Protocol):
+    """Takes what comes of each job, in any order."""
+
+    def put(self, job: Job, outcome: Transcript | AsrError) -> None:
+        """The result of a job."""
+
+    def put_begun(self, job: Job, transcript: Transcript) -> str:
+        """What there is of a job that was stopped; returns where it lies, or nothing."""
+
+
+class Printed:
+    """On stdout, in the order of the jobs' numbers."""
+
+    def __init__(self, jobs: Iterable[Job], format: str, with_filename: bool):
+        self.format, self.with_filename = format, with_filename
+        self._order = iter([job.number for job in jobs])
+        self._next = next(self._order, None)
+        self._waiting: dict[int, str] = {}
+
+    def put(self, job: Job, outcome: Transcript | AsrError) -> None:
+        """Print it, once all before it are printed."""
+        self._waiting[job.number] = self._text(job, outcome)
+        while self._next in self._waiting:
+            sys.stdout.write(self._waiting.pop(self._next))
+            sys.stdout.flush()
+            self._next = next(self._order, None)
+
+    def put_begun(self, job: Job, transcript: Transcript) -> str:
+        """Print it if it is its turn: what comes behind would be missing."""
+        if job.number != self._next:
+            return ""
+        self.put(job, transcript)
+        return "stdout"
+
+    def _text(self, job: Job, outcome: Transcript | AsrError) -> str:
+        """A recording that cannot be read has a line too, where every recording has one."""
+        if isinstance(outcome, Transcript):
+            text = FORMATS[self.format](job.name, outcome)
+        elif self.format == "json":
+            text = json.dumps({"file": job.name, "error": str(outcome)}, ensure_ascii=False) + "\n"
+        else:
+            text = "\n" if self.format == "txt" else ""
+        if self.with_filename and self.format == "txt":
+            text = "".join(f"{job.name}\t{line}" for line in text.splitlines(keepends=True))
+        return text
+
+
+class Saved:
+    """A file a format below a folder."""
+
+    def __init__(self, folder: Path, formats: Sequence[str]):
+        self.folder, self.formats = folder, formats
+
+    def has(self, job: Job) -> bool:
+        """Whether all of a job's files are there."""
+        return all(self._path(job, format).is_file() for format in self.formats)
+
+    def put(self, job: Job, outcome: Transcript | AsrError) -> None:
+        """Write beside, then rename; of what failed nothing is written."""
+        if isinstance(outcome, Transcript):
+            for format in self.formats:
+                os.replace(self._write_partial(job, format, outcome), self._path(job, format))
+
+    def put_begun(self, job: Job, transcript: Transcript) -> str:
+        """Leave it where a whole one is written: NAME.FORMAT.partial, which the next start replaces."""
+        paths = [self._write_partial(job, format, transcript) for format in self.formats]
+        return str(paths[0])
+
+    def _path(self, job: Job, format: str) -> Path:
+        return self.folder / f"{job.target}.{format}"
+
+    def _write_partial(self, job: Job, format: str, transcript: Transcript) -> Path:
+        path = self._path(job, format)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(FORMATS[format](job.name, transcript), encoding="utf-8")
+        return partial
