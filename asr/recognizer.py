@@ -22,7 +22,8 @@ from asr.errors import AsrError, AudioError, DecoderError
 from asr.inputs import load_input
 from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary
-from asr.types import Hypothesis, Transcript, Word
+from asr.text_alignment import THRESHOLD, align_text
+from asr.types import Alignment, Hypothesis, Transcript, Word
 
 if TYPE_CHECKING:
     from asr.stored_decoder import StoredDecoder
@@ -91,11 +92,27 @@ class Recognizer:
             AudioError: the audio cannot be read or used.
             DecoderError: alternatives are asked of a decoder that has none.
         """
-        if isinstance(source, np.ndarray):
-            values = self._from_array(source, sample_rate)
-        else:
-            values = self._read(source, offset, duration)
+        values = self._input(source, sample_rate, offset, duration)
         return self._decode(self._hear([values])[0], nbest)
+
+    def align(
+        self, source: Source, text: str, *, sample_rate: int | None = None, threshold: float = THRESHOLD
+    ) -> Alignment:
+        """When each word and character of a given text is said in a recording; sources are those of ``transcribe``.
+
+        Words keep the text's own spelling. One that the recording lacks has no place, one that scores below
+        ``threshold`` (nats a character, below 0) is not ``aligned``; what the text lacks stands in ``extra``.
+
+        Raises:
+            AudioError: the audio cannot be read or used.
+            ConfigError: the threshold is not below 0.
+        """
+        heard = self._hear([self._input(source, sample_rate, 0.0, None)])[0]
+        found = align_text(
+            *(heard.log_probs, text, self.vocabulary, self.text, self.acoustic.frame_seconds),
+            threshold=threshold,
+        )
+        return replace(found, duration=heard.seconds)
 
     def transcribe_all(
         self, sources: Iterable[Source], *, batch_size: int = 8, nbest: int = 0
@@ -121,11 +138,16 @@ class Recognizer:
 
     def _try_read(self, source: Source) -> NDArray[np.float32] | AsrError:
         try:
-            if isinstance(source, np.ndarray):
-                return self._from_array(source, None)
-            return self._read(source, 0.0, None)
+            return self._input(source, None, 0.0, None)
         except AsrError as error:
             return error
+
+    def _input(
+        self, source: Source, sample_rate: int | None, offset: float, duration: float | None
+    ) -> NDArray[np.float32]:
+        if isinstance(source, np.ndarray):
+            return self._from_array(source, sample_rate)
+        return self._read(source, offset, duration)
 
     def _read(
         self, source: audio.Source | Utterance, offset: float, duration: float | None
