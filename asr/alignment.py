@@ -21,17 +21,17 @@ def align(log_probs: NDArray[np.floating[Any]], labels: Sequence[int]) -> list[S
 
 
 def align_words(
-    log_probs: NDArray[np.floating[Any]], words: Sequence[Sequence[int]], price: float
+    log_probs: NDArray[np.floating[Any]], words: Sequence[Sequence[int]], price: float, strange: float
 ) -> list[list[Span] | None]:
     """The spans of the labels of each word, or None for a word that is better left out than placed.
 
     The likeliest path is one through texts that may be wrong: it leaves a word out for ``price`` nats a label, and
-    between words it may show any symbols, for ``price`` nats a frame. With an infinite price it is that of ``align``.
+    between words it may show any symbols, for ``strange`` nats a frame. With both infinite it is that of ``align``.
     Memory grows with labels times the square root of frames, time with labels times frames.
     """
     ends = np.cumsum([0, *map(len, words)])
     prices = np.array([price * len(word) for word in words])
-    spans = _spans(log_probs, [label for word in words for label in word], ends, prices, price)
+    spans = _spans(log_probs, [label for word in words for label in word], ends, prices, strange)
     placed = [spans[start:end] for start, end in pairwise(ends)]
     return [own if own and own[0][1] else None for own in placed] if spans else [None] * len(words)
 
