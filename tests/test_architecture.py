@@ -24,7 +24,7 @@ FLOORS = {
     **dict.fromkeys(("evaluation", "report", "results", "dev_set", "learning_curve"), 4),
     **dict.fromkeys(("recognizer",), 3),
     **dict.fromkeys(("settings", "acoustic", "checkpoint", "stored_decoder", "inputs", "data", "shards"), 2),
-    **dict.fromkeys(("corpus", "writers", "synthesis"), 2),
+    **dict.fromkeys(("corpus", "writers", "synthesis", "text_alignment", "provenance"), 2),
     **dict.fromkeys(("audio", "audio_files", "feature_files", "features", "feature_settings"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),
@@ -82,6 +82,8 @@ WITHOUT_TORCH = [
         "scoring",
         "inputs",
         "writers",
+        "text_alignment",
+        "provenance",
         "recognizer",
         "evaluation",
         "report",
@@ -304,6 +306,7 @@ def test_every_module_has_its_tests():
         "corpus": "corpus_build",
         "inputs": "data",
         "types": "writers",
+        "provenance": "cli_transcribe",
     }
     tested |= {
         "feature_settings": "features",

@@ -6,15 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asr.cli.console import complain, say
-from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
+from asr.cli.decoder import DecoderOptions, made_by_options, make_decoder, warm_up, with_decoder_options
 from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
 from asr.wording import counted
+from asr.writers import FORMATS
 
 if TYPE_CHECKING:
     from asr.errors import AsrError
@@ -22,15 +24,8 @@ if TYPE_CHECKING:
     from asr.types import Transcript
 
 
-class Format(enum.StrEnum):
-    """What ``--format`` takes."""
-
-    txt = "txt"
-    json = "json"
-    srt = "srt"
-    vtt = "vtt"
-    tsv = "tsv"
-    ctm = "ctm"
+Format = enum.StrEnum("Format", {name: name for name in FORMATS})
+"""What ``--format`` takes."""
 
 
 @with_decoder_options
@@ -44,7 +39,7 @@ def transcribe(
         Format, typer.Option("--format", "-f", help="What to write of each recording.")
     ] = Format.txt,
     output_dir: Annotated[
-        Path | None, typer.Option("--output-dir", "-o", help="Write NAME.FORMAT files here, not to stdout.")
+        Path | None, typer.Option("--output-dir", "-o", help="Write a file each here, not to stdout.")
     ] = None,
     decoding: DecoderOptions = DecoderOptions(),
     nbest: Annotated[
@@ -78,7 +73,7 @@ def transcribe(
 
     started = time.perf_counter()
     sources = list(_sources(inputs))
-    if format in (Format.srt, Format.vtt) and output_dir is None and len(sources) > 1:
+    if not FORMATS[format].joins and output_dir is None and len(sources) > 1:
         raise typer.BadParameter(f"{format} holds one recording a file; give --output-dir.")
     if nbest and format not in (Format.txt, Format.json):
         raise typer.BadParameter(f"--nbest is for txt and json; {format} holds one text.")
@@ -87,7 +82,8 @@ def transcribe(
     if not quiet:
         warm_up(chosen)
         say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")
-    write = _writer(format, output_dir, with_filename)
+    meta = made_by_options(model, chosen, decoding) if format == "json" else {}
+    write = _Write(format, output_dir, with_filename, meta)
     num_failed = _run(recognizer, sources, batch_size, nbest, write, quiet)
     raise typer.Exit(1 if num_failed else 0)
 
@@ -161,11 +157,10 @@ _FAILED: dict[str, Callable[[str, object], str]] = {
 class _Write:
     """Puts each outcome where it belongs: a line on stdout, or a file that is whole or not there."""
 
-    def __init__(self, format: str, output_dir: Path | None, with_filename: bool):
-        from asr.writers import FORMATS
-
+    def __init__(self, format: str, output_dir: Path | None, with_filename: bool, meta: dict[str, Any]):
         self.format = format
-        self.render = FORMATS[format]
+        self.suffix = FORMATS[format].suffix
+        self.render = partial(FORMATS[format], meta=meta)
         self.output_dir = output_dir
         self.with_filename = with_filename
         self.written: set[Path] = set()
@@ -191,7 +186,7 @@ class _Write:
         assert self.output_dir is not None
         self.output_dir.mkdir(parents=True, exist_ok=True)
         path = self._free(
-            self.output_dir / f"{'stdin' if name == '-' else Path(name).stem}.{self.format}", name
+            self.output_dir / f"{'stdin' if name == '-' else Path(name).stem}{self.suffix}", name
         )
         partial = path.with_name(path.name + ".partial")
         partial.write_text(text, encoding="utf-8")
@@ -199,14 +194,10 @@ class _Write:
 
     def _free(self, path: Path, name: str) -> Path:
         """a.wav and a.flac must not write one a.txt: the second keeps its suffix, further ones get a number."""
-        candidates = [path, path.with_name(f"{Path(name).name}.{self.format}")]
+        candidates = [path, path.with_name(f"{Path(name).name}{self.suffix}")]
         candidates += [
-            path.with_name(f"{path.stem}-{n}.{self.format}") for n in range(2, len(self.written) + 3)
+            path.with_name(f"{path.stem}-{n}{self.suffix}") for n in range(2, len(self.written) + 3)
         ]
         free = next(candidate for candidate in candidates if candidate not in self.written)
         self.written.add(free)
         return free
-
-
-def _writer(format: Format, output_dir: Path | None, with_filename: bool) -> _Write:
-    return _Write(format.value, output_dir, with_filename)
