@@ -12,23 +12,18 @@ from asr.decoding import BeamDecoder
 WEIGHTS = "weights.safetensors"
 
 
-def made_by(
-    model: str, path: Path, decoder: Callable[..., Any], language_model: str | None = None
-) -> dict[str, Any]:
-    """The version, the model's name, the SHA-256 of its weights, and the decoder with its settings.
+def made_by(model: str, path: Path) -> dict[str, Any]:
+    """The version, the model's name, and the SHA-256 of its weights.
 
-    ``path`` is the model's directory, or the file that a model was exported to; ``language_model`` the name of the
-    decoder's, which does not know it.
+    ``path`` is the model's directory, or the file that a model was exported to.
     """
-    weights = path / WEIGHTS if path.is_dir() else path
-    with open(weights, "rb") as file:
+    with open(path / WEIGHTS if path.is_dir() else path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"asr": __version__, "model": model, "weights": f"sha256:{digest}"} | _decoder(
-        decoder, language_model
-    )
+    return {"asr": __version__, "model": model, "weights": f"sha256:{digest}"}
 
 
-def _decoder(decoder: Callable[..., Any], language_model: str | None) -> dict[str, Any]:
+def decoded_by(decoder: Callable[..., Any], language_model: str | None = None) -> dict[str, Any]:
+    """The decoder with its settings, and the name of its language model, which it does not know itself."""
     if not isinstance(decoder, BeamDecoder):
         return {"language_model": None, "decoder": {"name": "greedy"}}
     settings = {"name": "beam", **asdict(decoder.settings), "hotwords": decoder.hotwords}

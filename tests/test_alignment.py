@@ -6,10 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+import torchaudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.alignment import align
+from asr.alignment import align, align_words
 from asr.viterbi import BLOCK
 
 
@@ -91,6 +93,81 @@ def test_blocks_do_not_show(num_frames):
     log_probs = rng.normal(size=(num_frames, 6)).astype(np.float32)
     labels = rng.integers(1, 6, num_frames // 4).tolist()
     assert align(log_probs, labels) == plain_spans(log_probs, labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(4, 60), st.lists(st.integers(1, 4), min_size=1, max_size=8), st.integers(0, 10**6))
+def test_the_path_is_as_likely_as_torchaudios(num_frames, labels, seed):
+    scores = torch.from_numpy(np.random.default_rng(seed).normal(size=(1, num_frames, 5))).float()
+    log_probs = scores.log_softmax(-1)
+    spans = align(log_probs[0].numpy(), labels)
+    if not spans:  # too few frames, which torchaudio refuses
+        assert num_frames < len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
+        return
+    _, theirs = torchaudio.functional.forced_align(log_probs, torch.tensor([labels], dtype=torch.int32))
+    assert path_score(log_probs[0].numpy(), labels, spans) == pytest.approx(float(theirs.sum()), abs=1e-3)
+
+
+def word_path_score(log_probs: np.ndarray, words: list[list[int]], price: float, strange: float) -> float:
+    """The best score over every choice of words and of frames that show anything, by enumeration."""
+    best = -np.inf
+    for chosen in itertools.product([False, True], repeat=len(words)):
+        kept = [word for word, keep in zip(words, chosen, strict=True) if keep]
+        left_out = (
+            price * sum(len(word) for word, keep in zip(words, chosen, strict=True) if not keep)
+            if not all(chosen)
+            else 0.0
+        )
+        states: list[tuple[int, bool]] = [(0, True)]  # symbol, and whether it is a joint
+        for word in kept:
+            states += [state for label in word for state in ((label, False), (0, False))]
+            states[-1] = (0, True)
+        for places in itertools.combinations_with_replacement(range(len(states)), len(log_probs)):
+            if walks(places, states):
+                emitted = [shown(row, *states[p], strange) for row, p in zip(log_probs, places, strict=True)]
+                best = max(best, sum(emitted) - left_out)
+    return best
+
+
+def walks(places: tuple[int, ...], states: list[tuple[int, bool]]) -> bool:
+    """Whether a path may go so: from the start to the end, over nothing but a blank between two labels."""
+    ends = places[0] <= 1 and places[-1] >= len(states) - 2
+    return ends and all(
+        b - a <= 1 or (b - a == 2 and states[a][0] and states[a][0] != states[b][0])
+        for a, b in itertools.pairwise(places)
+    )
+
+
+def shown(row: np.ndarray, symbol: int, is_joint: bool, strange: float) -> float:
+    return max(row[0], row.max() - strange) if is_joint else row[symbol]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 5),
+    st.lists(st.lists(st.integers(1, 2), min_size=1, max_size=2), min_size=1, max_size=2),
+    st.integers(0, 10**6),
+    st.sampled_from([0.3, 1.0, 3.0]),
+)
+def test_words_are_left_out_and_noise_passed_over_as_by_enumeration(num_frames, words, seed, price):
+    log_probs = np.random.default_rng(seed).normal(size=(num_frames, 3)).astype(np.float32)
+    spans = align_words(log_probs, words, price, strange=0.5)
+    best = word_path_score(log_probs, words, price, 0.5)
+    kept = [word for word, own in zip(words, spans, strict=True) if own]
+    left_out = price * (sum(map(len, words)) - sum(map(len, kept)))
+    assert word_path_score(log_probs, kept, 1e9, 0.5) - left_out == pytest.approx(best, abs=1e-5)
+    for word, own in zip(words, spans, strict=True):
+        assert own is None or len(own) == len(word)
+
+
+@pytest.mark.parametrize("num_frames", [BLOCK + 1, 3 * BLOCK + 17])
+def test_words_that_fit_are_all_placed_over_blocks_too(num_frames):
+    rng = np.random.default_rng(num_frames)
+    labels = rng.integers(1, 6, num_frames // 4)
+    log_probs = rng.normal(size=(num_frames, 6)).astype(np.float32)
+    words = [word.tolist() for word in np.split(labels, range(5, len(labels), 5))]
+    spans = align_words(log_probs, words, np.inf, np.inf)
+    assert [span for own in spans for span in own] == align(log_probs, labels.tolist())
 
 
 def test_double_precision_and_other_layouts_are_read_alike():

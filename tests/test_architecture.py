@@ -101,6 +101,7 @@ WITHOUT_TORCH = [
 
 PUBLIC = [
     *(
+        "Alignment",
         "AsrError",
         "AudioError",
         "BeamDecoder",

@@ -18,10 +18,21 @@ from asr.writers import FORMATS
 
 if TYPE_CHECKING:
     from asr.manifest import Utterance
+    from asr.recognizer import Recognizer
     from asr.types import Alignment
 
-TimedFormat = enum.StrEnum("TimedFormat", {name: name for name, format in FORMATS.items() if format.timed})
-"""What ``--format`` takes."""
+
+class TimedFormat(enum.StrEnum):
+    """What ``--format`` takes: the names of those of ``asr.writers.FORMATS`` that have times."""
+
+    json = "json"
+    srt = "srt"
+    vtt = "vtt"
+    tsv = "tsv"
+    ctm = "ctm"
+    textgrid = "textgrid"
+
+
 MOST_NAMED = 10
 """Words on stderr; the output names all."""
 
@@ -30,7 +41,8 @@ def align(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RECORDING TEXT...|MANIFEST", help="Recordings, each before its text's file; or a .jsonl."
+            metavar="RECORDING TEXT...|MANIFEST",
+            help="Recordings, each before the file of its text; or one .jsonl.",
         ),
     ],
     model: ModelOption = DEFAULT_MODEL,
@@ -67,20 +79,25 @@ def align(
     chosen = _format(output, format)
     place = _place(output, chosen, len(pairs))
     recognizer = load(model, device=device, decoder=decode_greedy)
-    meta = made_by(model, checkpoint.resolve(model), decode_greedy)
+    meta = made_by(model, checkpoint.resolve(model)) | {"threshold": threshold}
     num_failed = 0
     with progress_bar() as progress:
         for pair in progress.track(pairs, description="aligning"):
             try:
-                found = recognizer.align(pair.source, pair.text(), threshold=threshold)
-                _check(pair, found)
+                found = _align(recognizer, pair, threshold)
+                place.put(pair.name, FORMATS[chosen](pair.name, found, meta))
             except AsrError as error:
                 num_failed += 1
                 complain(str(error))
-                continue
-            _report(pair.name, found)
-            place.put(pair.name, FORMATS[chosen](pair.name, found, meta))
     raise typer.Exit(1 if num_failed else 0)
+
+
+def _align(recognizer: "Recognizer", pair: "_Pair", threshold: float) -> "Alignment":
+    """The alignment of a pair; what of either has no place in the other is said."""
+    found = recognizer.align(pair.source, pair.text(), threshold=threshold)
+    _check(pair, found)
+    _report(pair.name, found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -123,7 +140,7 @@ def _format(output: Path | None, asked: str | None) -> str:
         raise typer.BadParameter(
             f"{output}: no format has this suffix; take one of {', '.join(known)}, or give --format."
         )
-    return asked or known.get(suffix, "textgrid")
+    return asked or str(known.get(suffix, "textgrid"))
 
 
 class _Place:

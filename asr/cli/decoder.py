@@ -144,11 +144,11 @@ def make_decoder(options: DecoderOptions, model: str, *, nbest: int = 0, quiet: 
 def made_by_options(model: str, decoder: "Decoder", options: DecoderOptions) -> dict[str, Any]:
     """The ``_meta`` of what a model and the decoder of these options write."""
     from asr import checkpoint, stored_decoder
-    from asr.provenance import made_by
+    from asr.provenance import decoded_by, made_by
 
     folder = checkpoint.resolve(model)
     stored = stored_decoder.load(folder).tuned.language_model
-    return made_by(model, folder, decoder, str(options.lm) if options.lm else stored)
+    return made_by(model, folder) | decoded_by(decoder, str(options.lm) if options.lm else stored)
 
 
 def warm_up(decoder: "Decoder") -> None:

@@ -24,8 +24,16 @@ if TYPE_CHECKING:
     from asr.types import Transcript
 
 
-Format = enum.StrEnum("Format", {name: name for name in FORMATS})
-"""What ``--format`` takes."""
+class Format(enum.StrEnum):
+    """What ``--format`` takes: the names of ``asr.writers.FORMATS``."""
+
+    txt = "txt"
+    json = "json"
+    srt = "srt"
+    vtt = "vtt"
+    tsv = "tsv"
+    ctm = "ctm"
+    textgrid = "textgrid"
 
 
 @with_decoder_options
@@ -75,7 +83,7 @@ def transcribe(
     sources = list(_sources(inputs))
     if not FORMATS[format].joins and output_dir is None and len(sources) > 1:
         raise typer.BadParameter(f"{format} holds one recording a file; give --output-dir.")
-    if nbest and format not in (Format.txt, Format.json):
+    if nbest and format not in ("txt", "json"):
         raise typer.BadParameter(f"--nbest is for txt and json; {format} holds one text.")
     chosen = make_decoder(decoding, model, nbest=nbest, quiet=quiet)
     recognizer = load(model, device=device, decoder=chosen)

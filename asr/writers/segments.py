@@ -10,7 +10,6 @@ from itertools import pairwise
 from asr.types import Word
 
 LINE_LENGTH = 42
-MOST_LINES = 2
 SHORTEST, LONGEST = 1.0, 7.0
 """Seconds on screen."""
 READING_SPEED = 20.0
@@ -74,10 +73,12 @@ def lines(words: Sequence[Word]) -> list[str]:
 def shown(segments: Sequence[Sequence[Word]]) -> Iterator[tuple[float, float, Sequence[Word]]]:
     """When each subtitle comes and goes: it stays for those who read slowly, until the next one comes."""
     starts = [words[0].start for words in segments[1:]]
-    for words, following in zip(segments, [*starts, float("inf")], strict=True):
+    for words, following in zip(segments, [*starts, float("inf")], strict=False):
         start, end = words[0].start, words[-1].end
         needed = start + max(SHORTEST, len(_text(words)) / READING_SPEED)
-        yield start, min(max(end, needed), start + LONGEST, max(following, start)), words
+        until = min(max(end, needed), start + LONGEST, following)
+        if until > start:  # words without a place have no time of their own
+            yield start, until, words
 
 
 def _begins(words: Sequence[Word], end: int) -> Iterator[int]:
@@ -94,7 +95,12 @@ def _begins(words: Sequence[Word], end: int) -> Iterator[int]:
 
 
 def _fits(words: Sequence[Word]) -> bool:
-    return all(len(line) <= LINE_LENGTH for line in lines(words))
+    """Whether two lines hold them, the upper one as full as it gets."""
+    text = _text(words)
+    if len(text) <= LINE_LENGTH:
+        return True
+    upper = text.rfind(" ", 0, LINE_LENGTH + 1)
+    return upper > 0 and len(text) - upper - 1 <= LINE_LENGTH
 
 
 def _price(words: Sequence[Word], begin: int, end: int) -> float:
