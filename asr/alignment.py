@@ -27,6 +27,7 @@ def align_words(
 
     The likeliest path is one through texts that may be wrong: it leaves a word out for ``price`` nats a label, and
     between words it may show any symbols, for ``strange`` nats a frame. With both infinite it is that of ``align``.
+    Where a word is left out behind another one there is a frame between words.
     Memory grows with labels times the square root of frames, time with labels times frames.
     """
     ends = np.cumsum([0, *map(len, words)])
