@@ -31,7 +31,7 @@ def align_words(
     Memory grows with labels times the square root of frames, time with labels times frames.
     """
     ends = np.cumsum([0, *map(len, words)])
-    prices = np.array([price * len(word) for word in words])
+    prices = np.array([price * len(word) if word else 0.0 for word in words])
     spans = _spans(log_probs, [label for word in words for label in word], ends, prices, strange)
     placed = [spans[start:end] for start, end in pairwise(ends)]
     return [own if own and own[0][1] else None for own in placed] if spans else [None] * len(words)

@@ -74,8 +74,11 @@ def _sentences(model: str, folder: Path) -> dict[str, float]:
         bool(word.characters) and (word.start < start - TOLERANCE or end + TOLERANCE < word.end)
         for word, (start, end) in zip(words, belongs, strict=True)
     ]
-    unaligned = sum(not word.aligned for word in words)
-    print(f"sentences {sum(outside)} of {len(words)} words outside theirs, {unaligned} named as unaligned")
+    unaligned, placed = sum(not word.aligned for word in words), sum(bool(word.characters) for word in words)
+    print(
+        f"sentences {sum(outside)} of {placed} placed words outside theirs by more than {TOLERANCE:g} s; "
+        f"{unaligned} of {len(words)} named as unaligned, {len(words) - placed} of them without a place"
+    )
     return {"outside": sum(outside), "unaligned": unaligned / len(words)}
 
 

@@ -118,6 +118,12 @@ def test_no_words_no_frames_and_one_word_too_many():
     assert [word.aligned for word in aligned("a", "abc a").words] == [False, True]
 
 
+def test_without_a_threshold_every_word_that_can_be_written_has_a_place():
+    found = aligned("-a------b-", "1 a c b", threshold=-np.inf)
+    assert [word.aligned for word in found.words] == [False, True, True, True]
+    assert aligned("-a-", "a c b", threshold=-np.inf).words[0].characters == (), "too few frames for all"
+
+
 def test_a_threshold_above_0_is_refused():
     with pytest.raises(ConfigError, match="below 0"):
         aligned("a", "a", threshold=0.0)
