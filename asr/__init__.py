@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from asr.lm.load import load_language_model
     from asr.manifest import Utterance, read_manifest, write_manifest
     from asr.recognizer import Recognizer, load
-    from asr.types import Hypothesis, Transcript, Word
+    from asr.types import Alignment, Hypothesis, Transcript, Word
 
 _HOMES = {
     "asr.decoding": ("BeamDecoder", "BeamSettings"),
@@ -48,11 +48,12 @@ _HOMES = {
     "asr.lm.load": ("load_language_model",),
     "asr.manifest": ("Utterance", "read_manifest", "write_manifest"),
     "asr.recognizer": ("Recognizer", "load"),
-    "asr.types": ("Hypothesis", "Transcript", "Word"),
+    "asr.types": ("Alignment", "Hypothesis", "Transcript", "Word"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Alignment",
     "AsrError",
     "AudioError",
     "BeamDecoder",

@@ -24,7 +24,8 @@ from asr.inputs import Waveforms, open_input, open_recording
 from asr.manifest import Utterance
 from asr.onnx_file import is_exported
 from asr.text import TextSettings, Vocabulary
-from asr.types import Hypothesis, Transcript, Word
+from asr.text_alignment import THRESHOLD, align_text
+from asr.types import Alignment, Hypothesis, Transcript, Word
 
 if TYPE_CHECKING:
     from asr.stored_decoder import StoredDecoder
@@ -134,6 +135,26 @@ class Recognizer:
         else:
             yield from self._transcribe_pieces(values, nbest)
 
+    def align(
+        self, source: Source, text: str, *, sample_rate: int | None = None, threshold: float = THRESHOLD
+    ) -> Alignment:
+        """When each word and character of a given text is said in a recording; sources are those of ``transcribe``.
+
+        Words keep the text's own spelling. One that the recording lacks has no place, one that scores below
+        ``threshold`` (nats a character, below 0) is not ``aligned``; what the text lacks stands in ``extra``.
+
+        Raises:
+            AudioError: the audio cannot be read or used.
+            ConfigError: the threshold is not below 0.
+        """
+        values = self._open(source, sample_rate, 0.0, None)
+        heard = self._hear([values])[0] if isinstance(values, np.ndarray) else self._hear_long(values)
+        found = align_text(
+            *(heard.log_probs, text, self.vocabulary, self.text, self.acoustic.frame_seconds),
+            threshold=threshold,
+        )
+        return replace(found, duration=heard.seconds)
+
     def transcribe_all(
         self,
         sources: Iterable[Source],
@@ -189,9 +210,12 @@ class Recognizer:
 
     def _try_hear_long(self, waveforms: Waveforms) -> Heard | AsrError:
         try:
-            pieces = list(self._hear_pieces(waveforms))
+            return self._hear_long(waveforms)
         except AudioError as error:
             return error
+
+    def _hear_long(self, waveforms: Waveforms) -> Heard:
+        pieces = list(self._hear_pieces(waveforms))
         return Heard(np.concatenate([one.log_probs for one in pieces]), sum(one.seconds for one in pieces))
 
     def _try_open(self, source: Source) -> NDArray[np.float32] | Waveforms | AsrError:

@@ -1,4 +1,4 @@
-"""What comes out: words, the hypothesis of a decoder, the transcript of a recording. All frozen."""
+"""What comes out: words, the hypothesis of a decoder, the transcript or the alignment of a recording. All frozen."""
 
 from dataclasses import dataclass
 
@@ -37,3 +37,47 @@ class Transcript:
     """Seconds of audio that were transcribed."""
     alternatives: tuple[Hypothesis, ...] = ()
     """The best hypotheses, the one above first, where they were asked for."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """A letter of an aligned word, as the model writes it; the letters of a word follow each other without gaps."""
+
+    text: str
+    start: float
+    end: float
+    score: float
+    """How far it lies below the best symbol of its surest frame, in nats: 0 where it is the best itself."""
+
+
+@dataclass(frozen=True)
+class AlignedWord(Word):
+    """A word of a given text; one without a place in the recording stands, without length, where it was left out."""
+
+    characters: tuple[Character, ...] = ()
+    """Nothing where it has no place."""
+    score: float | None = None
+    """The mean of its characters' scores; None where it has no place."""
+    aligned: bool = True
+    """Whether it has a place, and a score above the threshold."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Seconds of the recording in which something is said that the text lacks."""
+
+    start: float
+    end: float
+    score: float
+    """How many nats a frame the best symbols lie above silence, on average."""
+
+
+@dataclass(frozen=True)
+class Alignment(Transcript):
+    """A given text with its times: a transcript, so every output format takes it."""
+
+    words: tuple[AlignedWord, ...]
+    extra: tuple[Stretch, ...] = ()
+    """What is said and not in the text."""
+    unwritable: tuple[str, ...] = ()
+    """Characters of the text that the model has no symbol for, each once; they were left out."""

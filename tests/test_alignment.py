@@ -3,13 +3,17 @@
 import itertools
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
+import torchaudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.alignment import align
+from asr.alignment import align, align_words
 from asr.viterbi import BLOCK
 
 
@@ -91,6 +95,86 @@ def test_blocks_do_not_show(num_frames):
     log_probs = rng.normal(size=(num_frames, 6)).astype(np.float32)
     labels = rng.integers(1, 6, num_frames // 4).tolist()
     assert align(log_probs, labels) == plain_spans(log_probs, labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(4, 60), st.lists(st.integers(1, 4), min_size=1, max_size=8), st.integers(0, 10**6))
+def test_the_path_is_as_likely_as_torchaudios(num_frames, labels, seed):
+    scores = torch.from_numpy(np.random.default_rng(seed).normal(size=(1, num_frames, 5))).float()
+    log_probs = scores.log_softmax(-1)
+    spans = align(log_probs[0].numpy(), labels)
+    if not spans:  # too few frames, which torchaudio refuses
+        assert num_frames < len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
+        return
+    _, theirs = torchaudio.functional.forced_align(log_probs, torch.tensor([labels], dtype=torch.int32))
+    assert path_score(log_probs[0].numpy(), labels, spans) == pytest.approx(float(theirs.sum()), abs=1e-3)
+
+
+class State(NamedTuple):
+    symbol: int
+    is_joint: bool = False
+    must: bool = False
+    """Words behind this joint are left out, for which the path has to come by."""
+
+    def shown(self, row: np.ndarray, strange: float) -> float:
+        return max(row[0], row.max() - strange) if self.is_joint else row[self.symbol]
+
+
+def chosen_score(
+    log_probs: np.ndarray, words: list[list[int]], chosen: Sequence[bool], strange: float
+) -> float:
+    """The best score of any path that says the chosen words, by enumeration."""
+    states = [State(0, is_joint=True)]
+    for word, keep in zip(words, chosen, strict=True):
+        if keep:
+            states += [state for label in word for state in (State(label), State(0))]
+            states[-1] = State(0, is_joint=True)
+        elif len(states) > 1:
+            states[-1] = State(0, is_joint=True, must=True)
+    places = itertools.combinations_with_replacement(range(len(states)), len(log_probs))
+    paths = ([states[place] for place in path] for path in places if walks(path, states))
+    scores = (sum(s.shown(row, strange) for row, s in zip(log_probs, path, strict=True)) for path in paths)
+    return float(max(scores, default=-np.inf))
+
+
+def walks(path: tuple[int, ...], states: list[State]) -> bool:
+    """Whether it goes from the start to the end, over nothing but blanks between two unlike labels."""
+    ends = path[0] <= 1 and path[-1] >= len(states) - (1 if states[-1].must else 2)
+    return ends and all(
+        b - a <= 1
+        or (b - a == 2 and states[a].symbol not in (0, states[b].symbol) and not states[a + 1].must)
+        for a, b in itertools.pairwise(path)
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 5),
+    st.lists(st.lists(st.integers(1, 2), min_size=1, max_size=2), min_size=1, max_size=3),
+    st.integers(0, 10**6),
+    st.sampled_from([0.3, 1.0, 3.0]),
+)
+def test_words_are_left_out_and_noise_passed_over_as_by_enumeration(num_frames, words, seed, price):
+    log_probs = np.random.default_rng(seed).normal(size=(num_frames, 3)).astype(np.float32)
+
+    def score(chosen: Sequence[bool]) -> float:
+        left_out = sum(len(word) for word, keep in zip(words, chosen, strict=True) if not keep)
+        return chosen_score(log_probs, words, chosen, strange=0.5) - price * left_out
+
+    spans = align_words(log_probs, words, price, strange=0.5)
+    best = max(score(chosen) for chosen in itertools.product([False, True], repeat=len(words)))
+    assert score([own is not None for own in spans]) == pytest.approx(best, abs=1e-5)
+    assert all(own is None or len(own) == len(word) for own, word in zip(spans, words, strict=True))
+
+
+@pytest.mark.parametrize("num_frames", [BLOCK + 1, 3 * BLOCK + 17])
+def test_words_that_fit_are_all_placed_over_blocks_too(num_frames):
+    rng = np.random.default_rng(num_frames)
+    labels = rng.integers(1, 6, num_frames // 4)
+    log_probs = rng.normal(size=(num_frames, 6)).astype(np.float32)
+    words = [word.tolist() for word in np.split(labels, range(5, len(labels), 5))]
+    spans = align_words(log_probs, words, np.inf, np.inf)
+    assert [span for own in spans for span in own] == align(log_probs, labels.tolist())
 
 
 def test_double_precision_and_other_layouts_are_read_alike():

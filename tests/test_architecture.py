@@ -27,7 +27,7 @@ FLOORS = {
     **dict.fromkeys(("recognizer",), 3),
     **dict.fromkeys(("settings", "acoustic", "checkpoint", "stored_decoder", "inputs", "data", "shards"), 2),
     **dict.fromkeys(("onnx_model",), 2),
-    **dict.fromkeys(("corpus", "writers", "synthesis"), 2),
+    **dict.fromkeys(("corpus", "writers", "synthesis", "text_alignment", "provenance"), 2),
     **dict.fromkeys(("audio", "audio_files", "av_files", "feature_files", "features", "feature_settings"), 1),
     **dict.fromkeys(("augment_settings", "model_settings", "onnx_file", "windows"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
@@ -97,6 +97,8 @@ WITHOUT_TORCH = [
         "scoring",
         "inputs",
         "writers",
+        "text_alignment",
+        "provenance",
         "recognizer",
         "evaluation",
         "report",
@@ -119,6 +121,7 @@ WITHOUT_TORCH = [
 
 PUBLIC = [
     *(
+        "Alignment",
         "AsrError",
         "AudioError",
         "BeamDecoder",
@@ -324,6 +327,7 @@ def test_every_module_has_its_tests():
         "corpus": "corpus_build",
         "inputs": "data",
         "types": "writers",
+        "provenance": "cli_transcribe",
     }
     tested |= {
         "feature_settings": "features",

@@ -1,5 +1,6 @@
 """`asr transcribe` as a process: what is on stdout, what on stderr, which exit code."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -87,6 +88,16 @@ def test_json_lines_hold_words_with_times_and_confidences() -> None:
         ends = [word["end"] for word in entry["words"]]
         assert ends == sorted(ends)
         assert ends[-1] <= entry["duration"] + 0.05
+
+
+def test_json_says_what_made_it() -> None:
+    weights = (Path(asr.__file__).parent / "bundled" / "digits-en" / "weights.safetensors").read_bytes()
+    for options, name in ([], "greedy"), (["--decoder", "beam", "--beam-width", "8"], "beam"):
+        meta = json.loads(run(PATHS[0], "-f", "json", "-q", *options).stdout)["_meta"]
+        assert (meta["asr"], meta["model"], meta["language_model"]) == (asr.__version__, "digits-en", None)
+        assert meta["weights"] == f"sha256:{hashlib.sha256(weights).hexdigest()}"
+        assert meta["decoder"]["name"] == name
+    assert meta["decoder"]["beam_width"] == 8
 
 
 def test_files_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:

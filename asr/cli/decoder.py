@@ -145,6 +145,16 @@ def choose_decoder(options: DecoderOptions, model: str, *, nbest: int = 0) -> tu
     return _make_beam(options, folder, stored)
 
 
+def made_by_options(model: str, decoder: "Decoder", options: DecoderOptions) -> dict[str, Any]:
+    """The ``_meta`` of what a model and the decoder of these options write."""
+    from asr import checkpoint, stored_decoder
+    from asr.provenance import decoded_by, made_by
+
+    folder = checkpoint.resolve(model)
+    stored = stored_decoder.load(folder).tuned.language_model
+    return made_by(model, folder) | decoded_by(decoder, str(options.lm) if options.lm else stored)
+
+
 def warm_up(decoder: "Decoder") -> None:
     """Load what is compiled, and say so where it had to be compiled first."""
     from asr.decoding import BeamDecoder

@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asr.cli import transcribing
 from asr.cli.console import say
-from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
+from asr.cli.decoder import DecoderOptions, made_by_options, make_decoder, warm_up, with_decoder_options
 from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
 from asr.wording import counted
+from asr.writers import FORMATS
 
 if TYPE_CHECKING:
     from asr.recognizer import Recognizer
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from asr.transcription.running import Team
 
 ALL = "all"
-MANY_ON_STDOUT = ("txt", "json", "tsv", "ctm")
-"""Formats in which one recording may follow the other; of the rest each is a file."""
 RANKED = ("txt", "json")
 """Formats that hold more than one text a recording."""
 
@@ -42,12 +41,12 @@ def transcribe(
     format: Annotated[
         str,
         typer.Option(
-            "--format", "-f", help="txt, json, srt, vtt, tsv, ctm ..., several with commas, or all."
+            "--format", "-f", help="txt, json, srt, vtt, tsv, ctm, textgrid; several with commas, or all."
         ),
     ] = "txt",
     output_dir: Annotated[
         Path | None,
-        typer.Option("--output-dir", "-o", help="Write NAME.FORMAT files here, those that are missing."),
+        typer.Option("--output-dir", "-o", help="Write a file each here, those that are missing."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="With -o, also do again what is there.")
@@ -100,12 +99,14 @@ def transcribe(
     formats = _formats(format, nbest)
     to_do = _part(find_jobs(inputs, recursive=recursive), shard)
     _check(to_do, formats, output_dir, jobs, ray)
-    outputs: Outputs = Printed(to_do, formats[0], with_filename)
+    make = MakeRecognizer(model, device, decoding, nbest)
+    meta = make.meta() if "json" in formats else {}
+    outputs: Outputs = Printed(to_do, formats[0], with_filename, meta)
     if output_dir is not None:
-        outputs = Saved(output_dir, formats)
+        outputs = Saved(output_dir, formats, meta)
         to_do = _missing(outputs, to_do, overwrite, quiet)
     if to_do:
-        team = _team(MakeRecognizer(model, device, decoding, nbest), jobs, ray, quiet)
+        team = _team(make, jobs, ray, quiet)
         raise typer.Exit(transcribing.run(team(batches(to_do, batch_size)), outputs, to_do, quiet))
 
 
@@ -129,6 +130,11 @@ class MakeRecognizer:
             warm_up(decoder)
             say(f"model {self.model}, loaded in {time.perf_counter() - started:.1f} s")
         return recognizer
+
+    def meta(self) -> dict[str, Any]:
+        """What the files say of what made them."""
+        decoder = make_decoder(self.decoding, self.model, nbest=self.nbest, quiet=True)
+        return made_by_options(self.model, decoder, self.decoding)
 
 
 def _team(
@@ -163,8 +169,6 @@ def _absolute(make: MakeRecognizer) -> MakeRecognizer:
 
 
 def _formats(given: str, nbest: int) -> list[str]:
-    from asr.writers import FORMATS
-
     names = list(FORMATS) if given == ALL else list(dict.fromkeys(given.split(",")))
     for name in names:
         if name not in FORMATS:
@@ -190,7 +194,7 @@ def _check(
 ) -> None:
     if output_dir is None and len(formats) > 1:
         raise typer.BadParameter(f"{len(formats)} formats are a file each; give --output-dir.")
-    if output_dir is None and formats[0] not in MANY_ON_STDOUT and len(to_do) > 1:
+    if output_dir is None and not FORMATS[formats[0]].joins and len(to_do) > 1:
         raise typer.BadParameter(f"{formats[0]} holds one recording a file; give --output-dir.")
     if ray is not None and jobs > 1:
         raise typer.BadParameter("--ray has the workers that the cluster has; leave --jobs out.")

@@ -45,7 +45,7 @@ def make_words(
         else:
             words[-1].append((label, span))
     words = [word for word in words if word]
-    times = _times([(word[0][1][0], word[-1][1][1]) for word in words], log_probs, frame_seconds)
+    times = word_frames([(word[0][1][0], word[-1][1][1]) for word in words], log_probs, frame_seconds)
     return tuple(
         Word(_text(word, symbols), start * frame_seconds, end * frame_seconds, _confidence(word, log_probs))
         for word, (start, end) in zip(words, times, strict=True)
@@ -63,7 +63,9 @@ def check_log_probs(log_probs: NDArray[np.floating[Any]], symbols: Sequence[str]
         raise DecoderError(f"log_probs are not a number at frame {frame}; the model's weights are damaged.")
 
 
-def _times(letters: Sequence[Span], log_probs: NDArray[np.floating[Any]], frame_seconds: float) -> list[Span]:
+def word_frames(
+    letters: Sequence[Span], log_probs: NDArray[np.floating[Any]], frame_seconds: float
+) -> list[Span]:
     """The frames of each word, from those between its first and its last letter."""
     if not letters:
         return []

@@ -8,7 +8,7 @@ from asr.evaluation.scored import Evaluation, Scored
 from asr.scoring import Pair
 from asr.scoring.tally import most_common, tally
 from asr.types import Transcript
-from asr.writers import as_ctm
+from asr.writers import FORMATS
 
 NOTHING = "*"
 """What stands for the word that is not there."""
@@ -101,7 +101,7 @@ def stm(evaluation: Evaluation) -> str:
 def ctm(evaluation: Evaluation) -> str:
     """The words heard with times in seconds from the utterance's beginning, and confidences."""
     return "".join(
-        as_ctm(name, Transcript(scored.hypothesis, scored.heard, 0.0, scored.utterance.duration))
+        FORMATS["ctm"](name, Transcript(scored.hypothesis, scored.heard, 0.0, scored.utterance.duration))
         for name, scored in _by_id(evaluation)
     )
 

@@ -3,14 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from asr.errors import AsrError
 from asr.transcription.jobs import Job
 from asr.types import Transcript
-from asr.writers import FORMATS
+from asr.writers import FORMATS, NOTHING
 
 
 class Outputs(Protocol):
@@ -26,8 +26,10 @@ class Outputs(Protocol):
 class Printed:
     """On stdout, in the order of the jobs' numbers."""
 
-    def __init__(self, jobs: Iterable[Job], format: str, with_filename: bool):
-        self.format, self.with_filename = format, with_filename
+    def __init__(
+        self, jobs: Iterable[Job], format: str, with_filename: bool, meta: Mapping[str, Any] = NOTHING
+    ):
+        self.format, self.with_filename, self.meta = format, with_filename, meta
         self._order = iter([job.number for job in jobs])
         self._next = next(self._order, None)
         self._waiting: dict[int, str] = {}
@@ -50,7 +52,7 @@ class Printed:
     def _text(self, job: Job, outcome: Transcript | AsrError) -> str:
         """A recording that cannot be read has a line too, where every recording has one."""
         if isinstance(outcome, Transcript):
-            text = FORMATS[self.format](job.name, outcome)
+            text = FORMATS[self.format](job.name, outcome, self.meta)
         elif self.format == "json":
             text = json.dumps({"file": job.name, "error": str(outcome)}, ensure_ascii=False) + "\n"
         else:
@@ -63,8 +65,8 @@ class Printed:
 class Saved:
     """A file a format below a folder."""
 
-    def __init__(self, folder: Path, formats: Sequence[str]):
-        self.folder, self.formats = folder, formats
+    def __init__(self, folder: Path, formats: Sequence[str], meta: Mapping[str, Any] = NOTHING):
+        self.folder, self.formats, self.meta = folder, formats, meta
 
     def has(self, job: Job) -> bool:
         """Whether all of a job's files are there."""
@@ -82,11 +84,11 @@ class Saved:
         return str(paths[0])
 
     def _path(self, job: Job, format: str) -> Path:
-        return self.folder / f"{job.target}.{format}"
+        return self.folder / f"{job.target}{FORMATS[format].suffix}"
 
     def _write_partial(self, job: Job, format: str, transcript: Transcript) -> Path:
         path = self._path(job, format)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
-        partial.write_text(FORMATS[format](job.name, transcript), encoding="utf-8")
+        partial.write_text(FORMATS[format](job.name, transcript, self.meta), encoding="utf-8")
         return partial
