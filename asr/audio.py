@@ -20,6 +20,7 @@ from asr.errors import AudioError
 
 __all__ = [
     "SUFFIXES",
+    "Resampler",
     "Source",
     "Waveform",
     "duration",
@@ -92,15 +93,47 @@ def resample(waveform: Waveform, rate: float, sample_rate: float, *, name: str =
     """The waveform at another rate (soxr HQ); going up adds no information, and that is said once a file."""
     if rate == sample_rate:
         return waveform
+    _warn_if_lower(rate, sample_rate, name)
+    resampled: Waveform = soxr.resample(waveform, rate, sample_rate)
+    # Audio so short that the filter swallows it keeps one sample rather than becoming nothing.
+    return resampled if len(resampled) else waveform[:1]
+
+
+class Resampler:
+    """``prepare`` for sound in pieces: together they come out as the whole would (a tenth of a second late)."""
+
+    def __init__(self, rate: int, sample_rate: int, *, name: str = "the stream"):
+        _check_rate(rate, name)
+        _warn_if_lower(rate, sample_rate, name)
+        self._rate, self._name = rate, name
+        self._resample = (
+            soxr.ResampleStream(rate, sample_rate, 1).resample_chunk if rate != sample_rate else None
+        )
+
+    def accept(self, samples: NDArray[Any]) -> Waveform:
+        """What samples ``(num_samples,)`` or ``(num_samples, channels)``, also none, add to the waveform.
+
+        Raises:
+            AudioError: as ``prepare``.
+        """
+        if samples.ndim and not len(samples):
+            return np.zeros(0, np.float32)
+        waveform = prepare(samples, self._rate, self._rate, name=self._name)
+        return waveform if self._resample is None else self._resample(waveform)
+
+    def finish(self) -> Waveform:
+        """What the filter still holds."""
+        rest = np.zeros(0, np.float32)
+        return rest if self._resample is None else self._resample(rest, last=True)
+
+
+def _warn_if_lower(rate: float, sample_rate: float, name: str) -> None:
     if rate < sample_rate:
         _log.warning(
             "%s: %g Hz audio for a %g Hz model; the high frequencies are missing.",
             *(name, rate, sample_rate),
             extra={"many": "files have a lower sample rate than the model"},
         )
-    resampled: Waveform = soxr.resample(waveform, rate, sample_rate)
-    # Audio so short that the filter swallows it keeps one sample rather than becoming nothing.
-    return resampled if len(resampled) else waveform[:1]
 
 
 def duration(source: Source) -> float:
@@ -169,6 +202,10 @@ def _check_array(samples: NDArray[Any], rate: int, name: str) -> None:
             f"{name}: expected numbers (num_samples,) or (num_samples, channels), "
             f"not {samples.dtype} {samples.shape}; reshape or convert them."
         )
+    _check_rate(rate, name)
+
+
+def _check_rate(rate: int, name: str) -> None:
     if not _RATES.start <= rate < _RATES.stop:
         raise AudioError(f"{name}: a sample rate of {rate} Hz is no recording's; correct its header.")
 

@@ -1,10 +1,12 @@
 """Features to log_probs: subsampling, a stack of recurrent layers, a linear CTC head (Graves et al. 2006)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
 from asr.errors import ConfigError
+from asr.models.lookahead import Lookahead
 from asr.models.recurrent import CELLS, RecurrentLayer
 from asr.models.subsampling import STRIDES, Subsampling
 from asr.wording import counted
@@ -17,7 +19,10 @@ class ModelSettings:
     cell: str = "lstm"
     """lstm, gru, rnn_tanh or rnn_relu."""
     bidirectional: bool = True
-    """Hear the whole utterance before deciding; false for a model that could run while somebody speaks."""
+    """Hear the whole utterance before deciding; false for a model that runs while somebody speaks."""
+    lookahead: int = 0
+    """Frames after subsampling that a row convolution above one-directional layers waits for
+    (Amodei et al. 2016, section 3.7); 0 is none."""
     num_layers: int = 3
     hidden_size: int = 256
     """Units a direction."""
@@ -47,8 +52,14 @@ class ModelSettings:
             raise ConfigError(f"model.kernel_size={self.kernel_size} must be odd: time stays centred.")
         if min(self.num_layers, self.hidden_size, self.num_channels, self.kernel_size) < 1:
             raise ConfigError("model: num_layers, hidden_size, num_channels, kernel_size must be positive.")
-        if self.projection < 0:
-            raise ConfigError(f"model.projection={self.projection} must not be negative; 0 is none.")
+        for key in ("projection", "lookahead"):
+            if getattr(self, key) < 0:
+                raise ConfigError(f"model.{key}={getattr(self, key)} must not be negative; 0 is none.")
+        if self.lookahead and self.bidirectional:
+            raise ConfigError(
+                f"model.lookahead={self.lookahead} is of no use to two directions, which hear all that follows; "
+                "set model.bidirectional=false."
+            )
         if not all(0 <= share < 1 for share in (self.dropout, *self.layer_dropout)):
             raise ConfigError("model: dropout and each of layer_dropout must lie in [0, 1).")
         if len(self.layer_dropout) not in (0, self.num_layers + 1):
@@ -79,7 +90,15 @@ class RecurrentBlock(nn.Module):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """``(batch, time, num_inputs)`` to ``(batch, time, num_outputs)``."""
-        outputs = self.projection(self.layer(self.dropout(inputs), lengths))
+        return self._surround(inputs, self.layer(self.dropout(inputs), lengths))
+
+    def resume(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The outputs of one direction from where an earlier call left it, and where this one leaves it."""
+        heard, state = self.layer.ahead(inputs, state)
+        return self._surround(inputs, heard), state
+
+    def _surround(self, inputs: Tensor, heard: Tensor) -> Tensor:
+        outputs = self.projection(heard)
         if self.residual:
             outputs = outputs + inputs
         normalized: Tensor = self.norm(outputs)
@@ -101,6 +120,7 @@ class RecurrentCTC(nn.Module):
             blocks.append(RecurrentBlock(settings, width, dropout))
             width = blocks[-1].num_outputs
         self.blocks = nn.ModuleList(blocks)
+        self.lookahead = Lookahead(width, settings.lookahead) if settings.lookahead else None
         self.head = nn.Sequential(nn.Dropout(before_head), nn.Linear(width, vocabulary_size))
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,6 +128,12 @@ class RecurrentCTC(nn.Module):
         hidden, lengths = self.subsampling(features, lengths)
         for block in self.blocks:
             hidden = block(hidden, lengths)
+        return self.conclude(hidden, lengths), lengths
+
+    def conclude(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """What follows the recurrent layers: ``(batch, time, width)`` to log_probs ``(batch, time, vocab)``."""
+        if self.lookahead is not None:
+            hidden = self.lookahead(hidden, lengths)
         # In float32 whatever the autocast: log-probabilities near zero need the digits.
-        log_probs = self.head(hidden).float().log_softmax(dim=-1)
-        return log_probs, lengths
+        log_probs: Tensor = self.head(hidden).float().log_softmax(dim=-1)
+        return log_probs

@@ -1,11 +1,19 @@
 """Convolutions that shorten time before the recurrent layers, where time is expensive."""
 
+import math
+
 from torch import Tensor, nn
 
 from asr.models.lengths import output_lengths, zero_padding
 
 STRIDES = {1: (1,), 2: (2, 1), 3: (3, 1), 4: (2, 2), 8: (2, 2, 2)}
 """Total subsampling to the stride of each convolution."""
+
+
+def reach(factor: int, kernel_size: int) -> int:
+    """Frames on each side of its own that an output of ``Subsampling`` hears."""
+    strides = STRIDES[factor]
+    return sum(kernel_size // 2 * math.prod(strides[:place]) for place in range(len(strides)))
 
 
 class Subsampling(nn.Module):
