@@ -158,6 +158,11 @@ class Stream:
         return self._acoustic.latency
 
     @property
+    def is_exact(self) -> bool:
+        """Whether it hears what the model would hear in the whole."""
+        return not isinstance(self._acoustic, WindowStream)
+
+    @property
     def seconds(self) -> float:
         """How far into the stream it has heard."""
         return (self._start + self._num_rows) * self._frame_seconds

@@ -37,7 +37,9 @@ FLOORS = {
         2,
     ),
     **dict.fromkeys(("corpus", "writers", "synthesis"), 2),
-    **dict.fromkeys(("audio", "audio_files", "feature_files", "features", "feature_settings"), 1),
+    **dict.fromkeys(
+        ("audio", "audio_files", "audio_pipe", "feature_files", "features", "feature_settings"), 1
+    ),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),
     **dict.fromkeys(("errors", "types", "compiled", "wording"), 0),
@@ -87,6 +89,7 @@ WITHOUT_TORCH = [
         "wording",
         "audio",
         "audio_files",
+        "audio_pipe",
         "feature_files",
         "feature_settings",
         "text",

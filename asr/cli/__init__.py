@@ -19,6 +19,7 @@ def build_app() -> typer.Typer:
     from asr.cli import data, lm
     from asr.cli.doctor import doctor
     from asr.cli.evaluate import evaluate
+    from asr.cli.listen import listen
     from asr.cli.models import models
     from asr.cli.train import train
     from asr.cli.transcribe import transcribe
@@ -34,7 +35,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version)
-    for command in (transcribe, train, tune, evaluate, models, doctor):
+    for command in (transcribe, listen, train, tune, evaluate, models, doctor):
         app.command()(command)
     app.add_typer(data.app(), name="data")
     app.add_typer(lm.app(), name="lm")

@@ -14,6 +14,7 @@ import typer
 from asr.cli.console import complain, say
 from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
 from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
+from asr.cli.streaming import ChannelsOption, RateOption, RawOption, check_stream, transcribe_stream
 from asr.wording import counted
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ def transcribe(
         bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Hear - while it goes on; an utterance a line.")
+    ] = False,
+    raw: RawOption = False,
+    rate: RateOption = 16000,
+    channels: ChannelsOption = 1,
 ) -> None:
     """Write down what is said in recordings.
 
@@ -73,6 +80,8 @@ def transcribe(
         asr transcribe call.wav --hotwords "Kinshasa:8,Brazzaville" --nbest 5
 
         ffmpeg -i talk.mp4 -f wav - | asr transcribe - -f json
+
+        arecord -f S16_LE -r 16000 | asr transcribe - --stream --raw --rate 16000
     """
     from asr.recognizer import load
 
@@ -82,11 +91,15 @@ def transcribe(
         raise typer.BadParameter(f"{format} holds one recording a file; give --output-dir.")
     if nbest and format not in (Format.txt, Format.json):
         raise typer.BadParameter(f"--nbest is for txt and json; {format} holds one text.")
+    if stream or raw:
+        check_stream(inputs, format, nbest > 0 or output_dir is not None)
     chosen = make_decoder(decoding, model, nbest=nbest, quiet=quiet)
     recognizer = load(model, device=device, decoder=chosen)
     if not quiet:
         warm_up(chosen)
         say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")
+    if stream or raw:
+        return transcribe_stream(recognizer, inputs[0], (rate, channels) if raw else None, format, quiet)
     write = _writer(format, output_dir, with_filename)
     num_failed = _run(recognizer, sources, batch_size, nbest, write, quiet)
     raise typer.Exit(1 if num_failed else 0)
