@@ -61,10 +61,10 @@ def listen(
     if list_devices:
         return _print_devices()
     check_stream(["-"], format)
+    name, rate, chunks = _played(file, speed) if file else _microphone(device)
     decoder = make_decoder(decoding, model)
     recognizer = load(model, decoder=decoder)
     warm_up(decoder)
-    name, rate, chunks = _played(file, speed) if file else _microphone(device)
     rules, windows = EndpointRules(after_words=silence), Windows(chunk=chunk, after=after)
     stream = recognizer.stream(sample_rate=rate, rules=rules, windows=windows)
     say(f"{name}: {latency_of(stream)}; Ctrl-C ends it")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("txt", "json")
 
+StreamOption = Annotated[
+    bool, typer.Option("--stream", help="Hear - while it goes on: an utterance a line, once it is over.")
+]
 RawOption = Annotated[
     bool, typer.Option("--raw", help="As --stream, of bare 16-bit samples (s16le) instead of wav.")
 ]

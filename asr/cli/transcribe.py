@@ -14,12 +14,19 @@ import typer
 from asr.cli.console import complain, say
 from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
 from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
-from asr.cli.streaming import ChannelsOption, RateOption, RawOption, check_stream, transcribe_stream
+from asr.cli.streaming import (
+    ChannelsOption,
+    RateOption,
+    RawOption,
+    StreamOption,
+    check_stream,
+    transcribe_stream,
+)
 from asr.wording import counted
 
 if TYPE_CHECKING:
     from asr.errors import AsrError
-    from asr.recognizer import Recognizer
+    from asr.recognizer import Decoder, Recognizer
     from asr.types import Transcript
 
 
@@ -57,9 +64,7 @@ def transcribe(
         bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")] = False,
-    stream: Annotated[
-        bool, typer.Option("--stream", help="Hear - while it goes on; an utterance a line.")
-    ] = False,
+    stream: StreamOption = False,
     raw: RawOption = False,
     rate: RateOption = 16000,
     channels: ChannelsOption = 1,
@@ -87,22 +92,31 @@ def transcribe(
 
     started = time.perf_counter()
     sources = list(_sources(inputs))
+    _check_format(format, output_dir, nbest, sources, stream or raw)
+    chosen = make_decoder(decoding, model, nbest=nbest, quiet=quiet)
+    recognizer = load(model, device=device, decoder=chosen)
+    if not quiet:
+        _get_ready(chosen, model, started)
+    if stream or raw:
+        return transcribe_stream(recognizer, inputs[0], (rate, channels) if raw else None, format, quiet)
+    write = _writer(format, output_dir, with_filename)
+    raise typer.Exit(1 if _run(recognizer, sources, batch_size, nbest, write, quiet) else 0)
+
+
+def _check_format(
+    format: Format, output_dir: Path | None, nbest: int, sources: "Sequence[_Source]", streams: bool
+) -> None:
+    if streams:
+        check_stream([source.name for source in sources], format, nbest > 0 or output_dir is not None)
     if format in (Format.srt, Format.vtt) and output_dir is None and len(sources) > 1:
         raise typer.BadParameter(f"{format} holds one recording a file; give --output-dir.")
     if nbest and format not in (Format.txt, Format.json):
         raise typer.BadParameter(f"--nbest is for txt and json; {format} holds one text.")
-    if stream or raw:
-        check_stream(inputs, format, nbest > 0 or output_dir is not None)
-    chosen = make_decoder(decoding, model, nbest=nbest, quiet=quiet)
-    recognizer = load(model, device=device, decoder=chosen)
-    if not quiet:
-        warm_up(chosen)
-        say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")
-    if stream or raw:
-        return transcribe_stream(recognizer, inputs[0], (rate, channels) if raw else None, format, quiet)
-    write = _writer(format, output_dir, with_filename)
-    num_failed = _run(recognizer, sources, batch_size, nbest, write, quiet)
-    raise typer.Exit(1 if num_failed else 0)
+
+
+def _get_ready(decoder: "Decoder", model: str, started: float) -> None:
+    warm_up(decoder)
+    say(f"model {model}, loaded in {time.perf_counter() - started:.1f} s")
 
 
 def _run(
