@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asr.lm.load import load_language_model
     from asr.manifest import Utterance, read_manifest, write_manifest
     from asr.recognizer import Recognizer, load
+    from asr.streaming import EndpointRules
     from asr.types import Alignment, Hypothesis, Transcript, Word
 
 _HOMES = {
@@ -48,6 +49,7 @@ _HOMES = {
     "asr.lm.load": ("load_language_model",),
     "asr.manifest": ("Utterance", "read_manifest", "write_manifest"),
     "asr.recognizer": ("Recognizer", "load"),
+    "asr.streaming": ("EndpointRules",),
     "asr.types": ("Alignment", "Hypothesis", "Transcript", "Word"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -61,6 +63,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DecoderError",
+    "EndpointRules",
     "Hypothesis",
     "LanguageModelError",
     "ManifestError",

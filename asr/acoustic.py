@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from asr.acoustic_stream import AcousticStream, can_stream
 from asr.errors import ConfigError
 from asr.features import FeatureSettings, FrontEnd
 from asr.models import ModelSettings, RecurrentCTC
@@ -26,6 +27,7 @@ class TorchAcousticModel(nn.Module):
         self.network = RecurrentCTC(model, features.num_features, vocabulary_size)
         self.sample_rate = features.sample_rate
         self.num_static = features.num_static
+        self.settings = model
         self.frame_seconds = features.hop_seconds * model.subsampling
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +63,12 @@ class TorchAcousticModel(nn.Module):
             self.train(was_training)
         ends = out_lengths.tolist()
         return [scores[:end] for scores, end in zip(log_probs.cpu().numpy(), ends, strict=True)]
+
+    def stream(self) -> AcousticStream | None:
+        """The model's ear for sound that is still going on; None where it needs the whole of it."""
+        if not can_stream(self.front_end.settings, self.settings):
+            return None
+        return AcousticStream(self.front_end, self.eval().network, self.settings)
 
 
 class FittedModel:

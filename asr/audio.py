@@ -22,6 +22,7 @@ from asr.errors import AudioError
 
 __all__ = [
     "SUFFIXES",
+    "Resampler",
     "Source",
     "Waveform",
     "duration",
@@ -122,6 +123,32 @@ def resample(waveform: Waveform, rate: float, sample_rate: float, *, name: str =
     return resampled if len(resampled) else waveform[:1]
 
 
+class Resampler:
+    """``prepare`` for sound in pieces: together they come out as the whole would (a tenth of a second late)."""
+
+    def __init__(self, rate: int, sample_rate: int, *, name: str = "the stream"):
+        _check_rate(rate, name)
+        _warn_if_raised(rate, sample_rate, name)
+        self._rate, self._name = rate, name
+        self._resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
+
+    def accept(self, samples: NDArray[Any]) -> Waveform:
+        """What samples ``(num_samples,)`` or ``(num_samples, channels)``, also none, add to the waveform.
+
+        Raises:
+            AudioError: as ``prepare``.
+        """
+        if samples.ndim and not len(samples):
+            return np.zeros(0, np.float32)
+        added: Waveform = self._resampler.resample_chunk(_checked(samples, self._rate, self._name))
+        return added
+
+    def finish(self) -> Waveform:
+        """What the filter still holds."""
+        rest: Waveform = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        return rest
+
+
 def duration(source: Source) -> float:
     """Seconds of audio in a file or file object, from its header where the format has the length there.
 
@@ -193,12 +220,9 @@ def _told_if_short(name: str, decoding: audio_files.Decoding) -> Iterator[NDArra
 
 def _prepared(blocks: Iterable[NDArray[Any]], rate: int, sample_rate: int, name: str) -> Iterator[Waveform]:
     """As ``prepare``, block by block; what the resampler holds back comes last."""
-    _warn_if_raised(rate, sample_rate, name)
-    resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
-    for block in blocks:
-        if len(block):
-            yield resampler.resample_chunk(_checked(block, rate, name))
-    yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+    resampler = Resampler(rate, sample_rate, name=name)
+    yield from map(resampler.accept, blocks)
+    yield resampler.finish()
 
 
 def _warn_if_raised(rate: float, sample_rate: float, name: str) -> None:
@@ -232,6 +256,10 @@ def _check_array(samples: NDArray[Any], rate: int, name: str) -> None:
             f"{name}: expected numbers (num_samples,) or (num_samples, channels), "
             f"not {samples.dtype} {samples.shape}; reshape or convert them."
         )
+    _check_rate(rate, name)
+
+
+def _check_rate(rate: int, name: str) -> None:
     if not _RATES.start <= rate < _RATES.stop:
         raise AudioError(f"{name}: a sample rate of {rate} Hz is no recording's; correct its header.")
 

@@ -83,6 +83,21 @@ class FeatureSettings:
         return self.sample_rate / 2 if self.f_max is None else self.f_max
 
     @property
+    def frame_length(self) -> int:
+        """Samples that a frame is made of, zeros around a centred window included."""
+        return self.fft_length if self.edges == "center" else self.window_length
+
+    @property
+    def whole_utterance(self) -> str:
+        """The setting that needs the whole utterance before its first frame; empty where there is none."""
+        return next((f"features.{key}={value}" for key, value in _WHOLE if getattr(self, key) == value), "")
+
+    @property
+    def streamable_instead(self) -> str:
+        """What to set in its place."""
+        return "features.cmvn=stored" if self.cmvn == "utterance" else "features.log=natural"
+
+    @property
     def needs_statistics(self) -> bool:
         """Whether the training set's mean and deviation are part of the model."""
         return self.cmvn == "stored" or (self.cmvn == "utterance" and self.cmvn_prior > 0)
@@ -125,6 +140,8 @@ _ALLOWED: dict[str, tuple[Any, ...]] = {
     "delta_order": (0, 1, 2),
     "cmvn": ("none", "utterance", "stored"),
 }
+
+_WHOLE = (("cmvn", "utterance"), ("log", "db"))
 
 _LEAST: dict[str, float] = {
     **dict.fromkeys(("sample_rate", "hop_length", "num_mels", "num_coefficients", "delta_window"), 1),

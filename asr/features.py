@@ -65,14 +65,22 @@ class FrontEnd(nn.Module):
         settings = self.settings
         frame_lengths = settings.num_frames(lengths)
         signal = self._signal(waveforms, lengths, int(frame_lengths.max()))
-        frame_length = settings.fft_length if settings.edges == "center" else settings.window_length
-        frames = signal.unfold(-1, frame_length, settings.hop_length)  # (batch, time, frame_length), a view
-        blocks = torch.split(frames, max(1, _BLOCK_FRAMES // len(frames)), dim=1)
-        log_mel = torch.cat([self._log_mel(block) for block in blocks], dim=1)
+        # (batch, time, frame_length), a view
+        frames = signal.unfold(-1, settings.frame_length, settings.hop_length)
+        log_mel = self.log_mel(frames)
         if settings.log == "db":
             log_mel = _limit_range(log_mel, frame_lengths, settings.top_db)
-        static = log_mel if settings.kind == "log_mel" else log_mel @ self.dct
+        static = self.static_of(log_mel)
         return static * _mask(frame_lengths, static), frame_lengths
+
+    def log_mel(self, frames: Tensor) -> Tensor:
+        """Frames ``(batch, time, frame_length)`` of the scaled signal to log energies ``(batch, time, num_mels)``."""
+        blocks = torch.split(frames, max(1, _BLOCK_FRAMES // len(frames)), dim=1)
+        return torch.cat([self._log_mel(block) for block in blocks], dim=1)
+
+    def static_of(self, log_mel: Tensor) -> Tensor:
+        """``(batch, time, num_static)`` of log mel energies."""
+        return log_mel if self.settings.kind == "log_mel" else log_mel @ self.dct
 
     def finish(self, static: Tensor, lengths: Tensor) -> Tensor:
         """Append deltas and normalise; where precomputed features enter. Padding comes out as zeros."""

@@ -17,7 +17,10 @@ class ModelSettings:
     cell: str = "lstm"
     """lstm, gru, rnn_tanh or rnn_relu."""
     bidirectional: bool = True
-    """Hear the whole utterance before deciding; false for a model that could run while somebody speaks."""
+    """Hear the whole utterance before deciding; false for a model that runs while somebody speaks."""
+    lookahead: int = 0
+    """Frames after subsampling that a row convolution above one-directional layers waits for
+    (Amodei et al. 2016, section 3.7); 0 is none."""
     num_layers: int = 3
     hidden_size: int = 256
     """Units a direction."""
@@ -47,8 +50,14 @@ class ModelSettings:
             raise ConfigError(f"model.kernel_size={self.kernel_size} must be odd: time stays centred.")
         if min(self.num_layers, self.hidden_size, self.num_channels, self.kernel_size) < 1:
             raise ConfigError("model: num_layers, hidden_size, num_channels, kernel_size must be positive.")
-        if self.projection < 0:
-            raise ConfigError(f"model.projection={self.projection} must not be negative; 0 is none.")
+        for key in ("projection", "lookahead"):
+            if getattr(self, key) < 0:
+                raise ConfigError(f"model.{key}={getattr(self, key)} must not be negative; 0 is none.")
+        if self.lookahead and self.bidirectional:
+            raise ConfigError(
+                f"model.lookahead={self.lookahead} is of no use to two directions, which hear all that follows; "
+                "set model.bidirectional=false."
+            )
         if not all(0 <= share < 1 for share in (self.dropout, *self.layer_dropout)):
             raise ConfigError("model: dropout and each of layer_dropout must lie in [0, 1).")
         if len(self.layer_dropout) not in (0, self.num_layers + 1):

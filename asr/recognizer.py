@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr import audio, windows
-from asr.decoding import BeamDecoder, decode_greedy, num_cores
+from asr.decoding import BeamDecoder, decode_greedy, num_cores, open_stream
 from asr.decoding.confidence import Calibration
 from asr.errors import AsrError, AudioError, ConfigError, DecoderError
 from asr.inputs import Waveforms, open_input, open_recording
 from asr.manifest import Utterance
 from asr.onnx_file import is_exported
+from asr.streaming import AcousticStream, EndpointRules, Stream, Windows, WindowStream
 from asr.text import TextSettings, Vocabulary
 from asr.text_alignment import THRESHOLD, align_text
 from asr.types import Alignment, Hypothesis, Transcript, Word
@@ -38,7 +39,10 @@ _BATCH_WINDOWS = 2
 
 
 class AcousticModel(Protocol):
-    """Waveforms in, numpy log_probs out; kept by the torch model and by whatever runs an exported one."""
+    """Waveforms in, numpy log_probs out; kept by the torch model and by whatever runs an exported one.
+
+    One that can run while the sound comes has a method ``stream() -> AcousticStream | None`` too.
+    """
 
     sample_rate: int
     """Hz that waveforms must have."""
@@ -180,6 +184,41 @@ class Recognizer:
         for outcomes in self._batches(sources, batch_size):
             for one in outcomes:
                 yield self._try_hear_long(one) if callable(one) else one
+
+    def stream(
+        self,
+        *,
+        sample_rate: int | None = None,
+        rules: EndpointRules = EndpointRules(),
+        windows: Windows = Windows(),
+    ) -> Stream:
+        """Sound that is still going on, of ``sample_rate`` Hz (the model's unless given), to text as it comes.
+
+        A model that can run so (``model=lstm_streaming``) hears what it would hear in the whole; any other gets
+        overlapping ``windows``.
+
+        Raises:
+            AudioError: the sample rate is no recording's.
+            DecoderError: the decoder cannot stream.
+        """
+        symbols, frame_seconds = self.vocabulary.symbols, self.acoustic.frame_seconds
+        own_rate = self.acoustic.sample_rate
+        return Stream(
+            self._acoustic_stream(windows),
+            audio.Resampler(own_rate if sample_rate is None else sample_rate, own_rate),
+            partial(open_stream, self.decoder, symbols, frame_seconds),
+            self._calibrated,
+            symbols,
+            frame_seconds,
+            rules,
+        )
+
+    def _acoustic_stream(self, windows: Windows) -> AcousticStream:
+        own: AcousticStream | None = getattr(self.acoustic, "stream", lambda: None)()
+        if own is not None:
+            return own
+        rate = self.acoustic.sample_rate
+        return WindowStream(self.acoustic.log_probs, round(self.acoustic.frame_seconds * rate), rate, windows)
 
     def _batches(
         self, sources: Iterable[Source], batch_size: int

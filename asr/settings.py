@@ -156,6 +156,9 @@ class Settings:
     run_dir: str = "runs/default"
     """Where the models, the log and the pictures of this training go."""
 
+    def __post_init__(self) -> None:
+        _check_streaming(self.features, self.model)
+
 
 @dataclass(frozen=True)
 class RecognizerSettings:
@@ -164,6 +167,17 @@ class RecognizerSettings:
     features: FeatureSettings = field(default_factory=FeatureSettings)
     text: TextSettings = field(default_factory=TextSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
+
+    def __post_init__(self) -> None:
+        _check_streaming(self.features, self.model)
+
+
+def _check_streaming(features: FeatureSettings, model: ModelSettings) -> None:
+    if model.lookahead and features.whole_utterance:
+        raise ConfigError(
+            f"model.lookahead={model.lookahead} is for models that run while somebody speaks, and "
+            f"{features.whole_utterance} needs the whole utterance; set {features.streamable_instead}."
+        )
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decoding_beam import SYMBOLS, bigram, random_log_probs
 
-from asr.decoding import BeamDecoder, BeamSettings
+from asr.decoding import BeamDecoder, BeamSettings, decode_greedy, open_stream
 from asr.errors import DecoderError
 from asr.lm.kenlm_binary import KenlmModel
 from asr.lm.ngram import NGram
@@ -26,6 +26,19 @@ def test_any_chunks_give_the_same(lengths, seed):
     for end, length in zip(np.cumsum(lengths), lengths, strict=True):
         stream.accept(log_probs[end - length : end])
     assert stream.finish(3) == decoder.nbest(log_probs, SYMBOLS, 0.02, 3)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=6), st.integers(0, 10**6))
+def test_greedy_in_any_chunks_is_greedy_at_once(lengths, seed):
+    log_probs = random_log_probs(sum(lengths), seed).astype(np.float32)
+    stream, before = open_stream(decode_greedy, SYMBOLS, 0.02), ""
+    for end, length in zip(np.cumsum(lengths), lengths, strict=True):
+        stream.accept(log_probs[end - length : end])
+        assert stream.partial.text == decode_greedy(log_probs[:end], SYMBOLS, 0.02).text
+        assert stream.partial.stable == stream.partial.text
+        assert stream.partial.text.startswith(before)
+        before = stream.partial.text
+    assert stream.finish() == [decode_greedy(log_probs, SYMBOLS, 0.02)]
 
 
 def test_what_is_stable_never_changes(bigram):

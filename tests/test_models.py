@@ -22,6 +22,7 @@ OPTIONS = {
     "residual": {"residual": True, "projection": 8},
     "no layer norm": {"layer_norm": False},
     "unidirectional": {"bidirectional": False},
+    "row convolution": {"bidirectional": False, "lookahead": 3},
     "three layers, kernel 5": {"num_layers": 3, "kernel_size": 5},
 }
 

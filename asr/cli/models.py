@@ -1,9 +1,13 @@
 """``asr models``: what can be given to ``-m``."""
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from asr.settings import RecognizerSettings
 
 
 def models(
@@ -24,8 +28,9 @@ def models(
     if name is not None:
         card = checkpoint.resolve(name) / checkpoint.CARD
         print(read_text(card) if has_text(card) else f"{name} has no card ({card}).")
+        print(f"In a stream: {_streaming(checkpoint.load_settings(name))}.")
         return
-    print("\t".join(["model", "MB", "Hz", "symbols", "network", "card"]))
+    print("\t".join(["model", "MB", "Hz", "symbols", "network", "stream", "card"]))
     local = sorted(path.parent for path in folder.glob(f"**/best/{checkpoint.CONFIG}"))
     for model in [*checkpoint.bundled(), *map(str, local)]:
         print("\t".join(_row(model)))
@@ -45,8 +50,30 @@ def _row(name: str) -> list[str]:
         str(settings.features.sample_rate),
         str(num_symbols),
         network,
+        _latency(settings),
         _headline(folder / checkpoint.CARD),
     ]
+
+
+def _latency(settings: "RecognizerSettings") -> str:
+    """Seconds behind the sound, or that it needs windows."""
+    from asr.acoustic_stream import can_stream, latency
+
+    if not can_stream(settings.features, settings.model):
+        return "windows"
+    return f"{latency(settings.features, settings.model).seconds:.2f} s"
+
+
+def _streaming(settings: "RecognizerSettings") -> str:
+    """Where the seconds come from."""
+    from asr.acoustic_stream import can_stream, latency
+    from asr.streaming import Windows
+
+    if not can_stream(settings.features, settings.model):
+        return f"hears windows, up to {Windows().latency:g} s behind the sound"
+    parts = latency(settings.features, settings.model)
+    causes = ", ".join(f"{name} {seconds:.3g}" for name, seconds in dataclasses.asdict(parts).items())
+    return f"{parts.seconds:.3g} s behind the sound ({causes})"
 
 
 def _headline(card: Path) -> str:

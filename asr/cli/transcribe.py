@@ -15,6 +15,14 @@ from asr.cli import transcribing
 from asr.cli.console import say
 from asr.cli.decoder import DecoderOptions, made_by_options, make_decoder, warm_up, with_decoder_options
 from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
+from asr.cli.streaming import (
+    ChannelsOption,
+    RateOption,
+    RawOption,
+    StreamOption,
+    check_stream,
+    transcribe_stream,
+)
 from asr.wording import counted
 from asr.writers import FORMATS
 
@@ -75,6 +83,10 @@ def transcribe(
         bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")] = False,
+    stream: StreamOption = False,
+    raw: RawOption = False,
+    rate: RateOption = 16000,
+    channels: ChannelsOption = 1,
 ) -> None:
     """Write down what is said in recordings of any length.
 
@@ -93,13 +105,18 @@ def transcribe(
         asr transcribe call.wav --hotwords "Kinshasa:8,Brazzaville" --nbest 5
 
         ffmpeg -i talk.mp4 -f wav - | asr transcribe - -f json
+
+        arecord -f S16_LE -r 16000 | asr transcribe - --stream --raw --rate 16000
     """
     from asr.transcription import Printed, Saved, batches, find_jobs
 
+    make = MakeRecognizer(model, device, decoding, nbest)
+    if stream or raw:
+        check_stream(inputs, format, nbest > 0 or output_dir is not None)
+        return transcribe_stream(make(quiet), inputs[0], (rate, channels) if raw else None, format, quiet)
     formats = _formats(format, nbest)
     to_do = _part(find_jobs(inputs, recursive=recursive), shard)
     _check(to_do, formats, output_dir, jobs, ray)
-    make = MakeRecognizer(model, device, decoding, nbest)
     meta = make.meta() if "json" in formats else {}
     outputs: Outputs = Printed(to_do, formats[0], with_filename, meta)
     if output_dir is not None:

@@ -1,6 +1,16 @@
 """log_probs to a hypothesis; a decoder is ``(log_probs, symbols, frame_seconds) -> Hypothesis``."""
 
-from asr.decoding.decoder import BeamDecoder, BeamSettings, BeamStream, Partial, num_cores
+from asr.decoding.decoder import BeamDecoder, BeamSettings, BeamStream, num_cores
 from asr.decoding.greedy import decode_greedy
+from asr.decoding.stream import GreedyStream, Partial, open_stream
 
-__all__ = ["BeamDecoder", "BeamSettings", "BeamStream", "Partial", "decode_greedy", "num_cores"]
+__all__ = [
+    "BeamDecoder",
+    "BeamSettings",
+    "BeamStream",
+    "GreedyStream",
+    "Partial",
+    "decode_greedy",
+    "num_cores",
+    "open_stream",
+]

@@ -17,6 +17,7 @@ from asr.decoding.hotwords import build_hotwords
 from asr.decoding.lexicon import WeightedLexicon, build_lexicon, character_lexicon, weigh
 from asr.decoding.scores import softmax, with_spaces_as_blanks
 from asr.decoding.search import Scorer, Search
+from asr.decoding.stream import Partial
 from asr.decoding.words import check_log_probs, make_words
 from asr.errors import DecoderError
 from asr.lm.kenlm_binary import KenlmModel
@@ -244,7 +245,7 @@ class BeamStream:
         self._search.accept(probs)
 
     @property
-    def partial(self) -> "Partial":
+    def partial(self) -> Partial:
         """What seems to have been said so far."""
         symbols = [self._symbols[label] for label in self._search.best()]
         return Partial("".join(symbols), len("".join(symbols[: self._search.num_stable()])))
@@ -253,20 +254,6 @@ class BeamStream:
         """The ``count`` best texts of all that came; more may come all the same."""
         probs = np.concatenate([np.empty((0, len(self._symbols)), np.float32), *self._probs])
         return self._decoder.hypotheses(self._search, probs, self._symbols, self._frame_seconds, count)
-
-
-@dataclass(frozen=True)
-class Partial:
-    """What a stream has understood so far."""
-
-    text: str
-    num_stable: int
-    """Characters of ``text`` that no later sound can change."""
-
-    @property
-    def stable(self) -> str:
-        """The part of the text that stays."""
-        return self.text[: self.num_stable]
 
 
 def num_cores() -> int:

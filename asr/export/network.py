@@ -29,6 +29,8 @@ def network(
         lengths = graph("Div", graph("Add", lengths, stride - 1), stride)
     for place in range(settings.num_layers):
         hidden = _block(graph, settings, _under(tensors, f"blocks.{place}."), hidden, lengths)
+    if settings.lookahead:
+        hidden = _lookahead(graph, tensors["lookahead.convolution.weight"], _silence(graph, hidden, lengths))
     scores = graph.linear(hidden, tensors["head.1.weight"].T, tensors["head.1.bias"])
     log_probs = graph("LogSoftmax", scores, axis=-1)
     return graph("Transpose", log_probs, perm=[1, 0, 2]), lengths
@@ -52,6 +54,15 @@ def _convolution(graph: Graph, tensors: Tensors, place: int, stride: int, hidden
     bias = tensors[f"subsampling.convolutions.{place}.bias"]
     heard = graph.linear(graph("Concat", *taps, axis=-1), matrix, bias)
     return graph("Gelu", _norm(graph, _under(tensors, f"subsampling.norms.{place}."), heard))
+
+
+def _lookahead(graph: Graph, weight: Array, hidden: str) -> str:
+    """Each unit's weighted sum of now and the frames that follow; ``weight (width, 1, taps)``."""
+    num_taps = weight.shape[2]
+    padded = graph("Pad", hidden, [0, 0, 0, num_taps - 1, 0, 0])
+    length = graph.shape(hidden, 0)
+    taps = [graph.slice(padded, tap, graph("Add", length, tap), 0, 1) for tap in range(num_taps)]
+    return graph("Sum", *(graph("Mul", one, weight[:, 0, tap]) for tap, one in enumerate(taps)))
 
 
 def _block(graph: Graph, settings: ModelSettings, tensors: Tensors, inputs: str, lengths: str) -> str:

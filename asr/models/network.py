@@ -1,8 +1,11 @@
 """Features to log_probs: subsampling, a stack of recurrent layers, a linear CTC head (Graves et al. 2006)."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from asr.model_settings import ModelSettings
+from asr.models.lookahead import Lookahead
 from asr.models.recurrent import RecurrentLayer
 from asr.models.subsampling import Subsampling
 
@@ -23,7 +26,15 @@ class RecurrentBlock(nn.Module):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """``(batch, time, num_inputs)`` to ``(batch, time, num_outputs)``."""
-        outputs = self.projection(self.layer(self.dropout(inputs), lengths))
+        return self._surround(inputs, self.layer(self.dropout(inputs), lengths))
+
+    def resume(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The outputs of one direction from where an earlier call left it, and where this one leaves it."""
+        heard, state = self.layer.ahead(inputs, state)
+        return self._surround(inputs, heard), state
+
+    def _surround(self, inputs: Tensor, heard: Tensor) -> Tensor:
+        outputs = self.projection(heard)
         if self.residual:
             outputs = outputs + inputs
         normalized: Tensor = self.norm(outputs)
@@ -45,6 +56,7 @@ class RecurrentCTC(nn.Module):
             blocks.append(RecurrentBlock(settings, width, dropout))
             width = blocks[-1].num_outputs
         self.blocks = nn.ModuleList(blocks)
+        self.lookahead = Lookahead(width, settings.lookahead) if settings.lookahead else None
         self.head = nn.Sequential(nn.Dropout(before_head), nn.Linear(width, vocabulary_size))
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,6 +64,12 @@ class RecurrentCTC(nn.Module):
         hidden, lengths = self.subsampling(features, lengths)
         for block in self.blocks:
             hidden = block(hidden, lengths)
+        return self.conclude(hidden, lengths), lengths
+
+    def conclude(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """What follows the recurrent layers: ``(batch, time, width)`` to log_probs ``(batch, time, vocab)``."""
+        if self.lookahead is not None:
+            hidden = self.lookahead(hidden, lengths)
         # In float32 whatever the autocast: log-probabilities near zero need the digits.
-        log_probs = self.head(hidden).float().log_softmax(dim=-1)
-        return log_probs, lengths
+        log_probs: Tensor = self.head(hidden).float().log_softmax(dim=-1)
+        return log_probs

@@ -1,9 +1,17 @@
 """Convolutions that shorten time before the recurrent layers, where time is expensive."""
 
+import math
+
 from torch import Tensor, nn
 
 from asr.model_settings import STRIDES
 from asr.models.lengths import output_lengths, zero_padding
+
+
+def reach(factor: int, kernel_size: int) -> int:
+    """Frames on each side of its own that an output of ``Subsampling`` hears."""
+    strides = STRIDES[factor]
+    return sum(kernel_size // 2 * math.prod(strides[:place]) for place in range(len(strides)))
 
 
 class Subsampling(nn.Module):

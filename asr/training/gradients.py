@@ -173,6 +173,8 @@ def _of_parts(network: RecurrentCTC, loss: Tensor) -> dict[str, float]:
     """Zero for a part that is frozen."""
     parts: dict[str, nn.Module] = {"subsampling": network.subsampling}
     parts |= {f"recurrent_{number}": block for number, block in enumerate(network.blocks, 1)}
+    if network.lookahead is not None:
+        parts["lookahead"] = network.lookahead
     parts["head"] = network.head
     weights = {name: [w for w in part.parameters() if w.requires_grad] for name, part in parts.items()}
     found = iter(torch.autograd.grad(loss, [weight for some in weights.values() for weight in some]))
