@@ -292,7 +292,7 @@ def test_a_second_start_does_what_is_missing(tmp_path: Path, folder: Path) -> No
     assert "broken.wav" in first.stderr.splitlines()[-1]
     assert "4 recordings, 1 failed" in first.stderr
     names = {str(path.relative_to(out)) for path in out.rglob("*.*")}
-    assert names == {f"{name}.{format}" for name in ("a", "b", "in/a") for format in FORMATS}
+    assert names == {f"{name}{format.suffix}" for name in ("a", "b", "in/a") for format in FORMATS.values()}
     (out / "b.json").unlink()
     (out / "a.txt").write_text("mine")
     second = run(folder, "-r", "-o", out, "-f", "all")

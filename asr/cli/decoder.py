@@ -2,9 +2,6 @@
 
 import dataclasses
 import enum
-import functools
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,23 +88,6 @@ class DecoderOptions:
     def ask_for_beam(self) -> bool:
         """Whether one was given that greedy decoding knows nothing of."""
         return bool(self.settings) or self.lm is not None or self.hotwords is not None
-
-
-def with_decoder_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option for each field of ``DecoderOptions`` where it has its parameter ``decoding``."""
-    options = inspect.signature(DecoderOptions).parameters
-    parameters: list[inspect.Parameter] = []
-    for name, parameter in inspect.signature(command).parameters.items():
-        parameters += options.values() if name == "decoding" else [parameter]
-
-    @functools.wraps(command)
-    def wrapper(**given: Any) -> None:
-        decoding = DecoderOptions(**{name: given.pop(name) for name in options})
-        command(decoding=decoding, **given)
-
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return wrapper
 
 
 def make_decoder(options: DecoderOptions, model: str, *, nbest: int = 0, quiet: bool = False) -> "Decoder":

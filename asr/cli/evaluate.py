@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asr.cli.console import complain, progress_bar, say
-from asr.cli.decoder import DecoderOptions, choose_decoder, warm_up, with_decoder_options
-from asr.cli.options import BatchSizeOption, DeviceOption, ModelOption
+from asr.cli.decoder import DecoderOptions, choose_decoder, warm_up
+from asr.cli.options import BatchSizeOption, DeviceOption, ModelOption, grouped
 from asr.cli.scores import ByOption, OutputOption, TrainTextOption, WeightsName, WeightsOption, write
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asr.recognizer import Recognizer
 
 
-@with_decoder_options
+@grouped
 def evaluate(
     manifest: Annotated[Path, typer.Argument(help="The test set, as `asr data build` writes it.")],
     model: ModelOption,

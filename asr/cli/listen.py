@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asr.cli.console import say
-from asr.cli.decoder import DecoderOptions, make_decoder, warm_up, with_decoder_options
-from asr.cli.options import DEFAULT_MODEL, ModelOption
+from asr.cli.decoder import DecoderOptions, make_decoder, warm_up
+from asr.cli.options import DEFAULT_MODEL, ModelOption, grouped
 from asr.cli.streaming import check_stream, latency_of, run
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BLOCK_SECONDS = 0.1
 
 
-@with_decoder_options
+@grouped
 def listen(
     model: ModelOption = DEFAULT_MODEL,
     device: Annotated[

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,20 +20,30 @@ if TYPE_CHECKING:
 
 FORMATS = ("txt", "json")
 
-StreamOption = Annotated[
-    bool, typer.Option("--stream", help="Hear - while it goes on: an utterance a line, once it is over.")
-]
-RawOption = Annotated[
-    bool, typer.Option("--raw", help="As --stream, of bare 16-bit samples (s16le) instead of wav.")
-]
-RateOption = Annotated[int, typer.Option(min=1000, max=1_000_000, help="Their rate in Hz.")]
-ChannelsOption = Annotated[int, typer.Option(min=1, max=255, help="How many of them are of one moment.")]
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """What the command line says of sound that is still going on."""
+
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Hear - while it goes on: an utterance a line, once it is over.")
+    ] = False
+    raw: Annotated[
+        bool, typer.Option("--raw", help="As --stream, of bare 16-bit samples (s16le) instead of wav.")
+    ] = False
+    rate: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Their rate in Hz.")] = 16000
+    channels: Annotated[int, typer.Option(min=1, max=255, help="How many of them are of one moment.")] = 1
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a stream."""
+        return self.stream or self.raw
 
 
 def transcribe_stream(
-    recognizer: "Recognizer", source: str, raw: tuple[int, int] | None, format: str, quiet: bool
+    recognizer: "Recognizer", source: str, options: StreamOptions, format: str, quiet: bool
 ) -> None:
-    """``asr transcribe - --stream``: a pipe, of wav or of ``raw`` samples (rate, channels), to words as they come.
+    """``asr transcribe - --stream``: a pipe, of wav or of bare samples, to words as they come.
 
     Raises:
         AudioError: what comes is no sound.
@@ -41,7 +52,10 @@ def transcribe_stream(
 
     name = "standard input" if source == "-" else source
     with sys.stdin.buffer if source == "-" else open(source, "rb") as file:
-        rate, chunks = (raw[0], raw_samples(file, raw[1])) if raw else wav_samples(file, name)
+        if options.raw:
+            rate, chunks = options.rate, raw_samples(file, options.channels)
+        else:
+            rate, chunks = wav_samples(file, name)
         stream = recognizer.stream(sample_rate=rate)
         if not quiet:
             say(latency_of(stream))

@@ -13,13 +13,10 @@ import typer
 
 from asr.cli import transcribing
 from asr.cli.console import say
-from asr.cli.decoder import DecoderOptions, made_by_options, make_decoder, warm_up, with_decoder_options
-from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption
+from asr.cli.decoder import DecoderOptions, made_by_options, make_decoder, warm_up
+from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption, grouped
 from asr.cli.streaming import (
-    ChannelsOption,
-    RateOption,
-    RawOption,
-    StreamOption,
+    StreamOptions,
     check_stream,
     transcribe_stream,
 )
@@ -36,7 +33,24 @@ RANKED = ("txt", "json")
 """Formats that hold more than one text a recording."""
 
 
-@with_decoder_options
+@dataclass(frozen=True)
+class SharingOptions:
+    """What the command line says of who does the work."""
+
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Processes, each with the model and one thread.")
+    ] = 1
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Only the I-th of N parts of the inputs, for array jobs."),
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Share the work on a Ray cluster: HOST:PORT, auto or local."),
+    ] = None
+
+
+@grouped
 def transcribe(
     inputs: Annotated[
         list[str],
@@ -68,25 +82,12 @@ def transcribe(
     ] = 0,
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, help="Processes, each with the model and one thread.")
-    ] = 1,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Only the I-th of N parts of the inputs, for array jobs."),
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Share the work on a Ray cluster: HOST:PORT, auto or local."),
-    ] = None,
+    sharing: SharingOptions = SharingOptions(),
     with_filename: Annotated[
         bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")] = False,
-    stream: StreamOption = False,
-    raw: RawOption = False,
-    rate: RateOption = 16000,
-    channels: ChannelsOption = 1,
+    stream: StreamOptions = StreamOptions(),
 ) -> None:
     """Write down what is said in recordings of any length.
 
@@ -111,19 +112,19 @@ def transcribe(
     from asr.transcription import Printed, Saved, batches, find_jobs
 
     make = MakeRecognizer(model, device, decoding, nbest)
-    if stream or raw:
+    if stream.wanted:
         check_stream(inputs, format, nbest > 0 or output_dir is not None)
-        return transcribe_stream(make(quiet), inputs[0], (rate, channels) if raw else None, format, quiet)
+        return transcribe_stream(make(quiet), inputs[0], stream, format, quiet)
     formats = _formats(format, nbest)
-    to_do = _part(find_jobs(inputs, recursive=recursive), shard)
-    _check(to_do, formats, output_dir, jobs, ray)
+    to_do = _part(find_jobs(inputs, recursive=recursive), sharing.shard)
+    _check(to_do, formats, output_dir, sharing)
     meta = make.meta() if "json" in formats else {}
     outputs: Outputs = Printed(to_do, formats[0], with_filename, meta)
     if output_dir is not None:
         outputs = Saved(output_dir, formats, meta)
         to_do = _missing(outputs, to_do, overwrite, quiet)
     if to_do:
-        team = _team(make, jobs, ray, quiet)
+        team = _team(make, sharing, quiet)
         raise typer.Exit(transcribing.run(team(batches(to_do, batch_size)), outputs, to_do, quiet))
 
 
@@ -155,17 +156,19 @@ class MakeRecognizer:
 
 
 def _team(
-    make: MakeRecognizer, jobs: int, ray: str | None, quiet: bool
+    make: MakeRecognizer, sharing: SharingOptions, quiet: bool
 ) -> "Callable[[Iterator[list[Job]]], Team]":
     """Who does the work: this process, some of this machine, or a cluster."""
     from asr.transcription import alone, cluster, processes
 
-    if ray is not None:
+    if sharing.ray is not None:
         _announce(make, quiet)
-        return lambda given: lambda on_piece: cluster.share(_absolute(make), ray, given, make.nbest)
-    if jobs > 1:
+        return lambda given: (
+            lambda on_piece: cluster.share(_absolute(make), str(sharing.ray), given, make.nbest)
+        )
+    if sharing.jobs > 1:
         _announce(make, quiet)
-        return lambda given: lambda on_piece: processes.share(make, jobs, given, make.nbest, on_piece)
+        return lambda given: lambda on_piece: processes.share(make, sharing.jobs, given, make.nbest, on_piece)
     recognizer = make(quiet)
     return lambda given: lambda on_piece: alone.transcribe(recognizer, given, make.nbest, on_piece)
 
@@ -207,15 +210,15 @@ def _part(found: "list[Job]", given: str | None) -> "list[Job]":
 
 
 def _check(
-    to_do: "Sequence[Job]", formats: Sequence[str], output_dir: Path | None, jobs: int, ray: str | None
+    to_do: "Sequence[Job]", formats: Sequence[str], output_dir: Path | None, sharing: SharingOptions
 ) -> None:
     if output_dir is None and len(formats) > 1:
         raise typer.BadParameter(f"{len(formats)} formats are a file each; give --output-dir.")
     if output_dir is None and not FORMATS[formats[0]].joins and len(to_do) > 1:
         raise typer.BadParameter(f"{formats[0]} holds one recording a file; give --output-dir.")
-    if ray is not None and jobs > 1:
+    if sharing.ray is not None and sharing.jobs > 1:
         raise typer.BadParameter("--ray has the workers that the cluster has; leave --jobs out.")
-    if (ray is not None or jobs > 1) and any(job.source == "-" for job in to_do):
+    if (sharing.ray is not None or sharing.jobs > 1) and any(job.source == "-" for job in to_do):
         raise typer.BadParameter("- is read by this process; leave --jobs and --ray out.")
 
 
