@@ -34,6 +34,28 @@ RANKED = ("txt", "json")
 
 
 @dataclass(frozen=True)
+class OutputOptions:
+    """What the command line says of where transcripts go."""
+
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", help="txt, json, srt, vtt, tsv, ctm, textgrid; several with commas, or all."
+        ),
+    ] = "txt"
+    output_dir: Annotated[
+        Path | None,
+        typer.Option("--output-dir", "-o", help="Write a file each here, those that are missing."),
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With -o, also do again what is there.")] = (
+        False
+    )
+    with_filename: Annotated[
+        bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
+    ] = False
+
+
+@dataclass(frozen=True)
 class SharingOptions:
     """What the command line says of who does the work."""
 
@@ -60,19 +82,7 @@ def transcribe(
         ),
     ],
     model: ModelOption = DEFAULT_MODEL,
-    format: Annotated[
-        str,
-        typer.Option(
-            "--format", "-f", help="txt, json, srt, vtt, tsv, ctm, textgrid; several with commas, or all."
-        ),
-    ] = "txt",
-    output_dir: Annotated[
-        Path | None,
-        typer.Option("--output-dir", "-o", help="Write a file each here, those that are missing."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="With -o, also do again what is there.")
-    ] = False,
+    output: OutputOptions = OutputOptions(),
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Also search the folders in folders.")
     ] = False,
@@ -83,9 +93,6 @@ def transcribe(
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
     sharing: SharingOptions = SharingOptions(),
-    with_filename: Annotated[
-        bool, typer.Option("--with-filename", "-H", help="Begin each line of txt with its file and a tab.")
-    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")] = False,
     stream: StreamOptions = StreamOptions(),
 ) -> None:
@@ -113,16 +120,16 @@ def transcribe(
 
     make = MakeRecognizer(model, device, decoding, nbest)
     if stream.wanted:
-        check_stream(inputs, format, nbest > 0 or output_dir is not None)
-        return transcribe_stream(make(quiet), inputs[0], stream, format, quiet)
-    formats = _formats(format, nbest)
+        check_stream(inputs, output.format, nbest > 0 or output.output_dir is not None)
+        return transcribe_stream(make(quiet), inputs[0], stream, output.format, quiet)
+    formats = _formats(output.format, nbest)
     to_do = _part(find_jobs(inputs, recursive=recursive), sharing.shard)
-    _check(to_do, formats, output_dir, sharing)
+    _check(to_do, formats, output.output_dir, sharing)
     meta = make.meta() if "json" in formats else {}
-    outputs: Outputs = Printed(to_do, formats[0], with_filename, meta)
-    if output_dir is not None:
-        outputs = Saved(output_dir, formats, meta)
-        to_do = _missing(outputs, to_do, overwrite, quiet)
+    outputs: Outputs = Printed(to_do, formats[0], output.with_filename, meta)
+    if output.output_dir is not None:
+        outputs = Saved(output.output_dir, formats, meta)
+        to_do = _missing(outputs, to_do, output.overwrite, quiet)
     if to_do:
         team = _team(make, sharing, quiet)
         raise typer.Exit(transcribing.run(team(batches(to_do, batch_size)), outputs, to_do, quiet))
