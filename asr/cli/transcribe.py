@@ -116,7 +116,7 @@ def transcribe(
 
         arecord -f S16_LE -r 16000 | asr transcribe - --stream --raw --rate 16000
     """
-    from asr.transcription import Printed, Saved, batches, find_jobs
+    from asr.transcription import Saved, batches, find_jobs
 
     make = MakeRecognizer(model, device, decoding, nbest)
     if stream.wanted:
@@ -125,10 +125,8 @@ def transcribe(
     formats = _formats(output.format, nbest)
     to_do = _part(find_jobs(inputs, recursive=recursive), sharing.shard)
     _check(to_do, formats, output.output_dir, sharing)
-    meta = make.meta() if "json" in formats else {}
-    outputs: Outputs = Printed(to_do, formats[0], output.with_filename, meta)
-    if output.output_dir is not None:
-        outputs = Saved(output.output_dir, formats, meta)
+    outputs = _outputs(make, to_do, formats, output)
+    if isinstance(outputs, Saved):
         to_do = _missing(outputs, to_do, output.overwrite, quiet)
     if to_do:
         team = _team(make, sharing, quiet)
@@ -160,6 +158,17 @@ class MakeRecognizer:
         """What the files say of what made them."""
         decoder = make_decoder(self.decoding, self.model, nbest=self.nbest, quiet=True)
         return made_by_options(self.model, decoder, self.decoding)
+
+
+def _outputs(
+    make: MakeRecognizer, to_do: "list[Job]", formats: list[str], options: OutputOptions
+) -> "Outputs":
+    from asr.transcription import Printed, Saved
+
+    meta = make.meta() if "json" in formats else {}
+    if options.output_dir is not None:
+        return Saved(options.output_dir, formats, meta)
+    return Printed(to_do, formats[0], options.with_filename, meta)
 
 
 def _team(
