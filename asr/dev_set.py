@@ -9,8 +9,9 @@ from asr import evaluation, scoring
 from asr.decoding import BeamDecoder, num_cores
 from asr.errors import AsrError, ManifestError
 from asr.evaluation import Evaluation, Scored
+from asr.hearing import Heard
 from asr.manifest import Utterance
-from asr.recognizer import Decoder, Heard, Recognizer
+from asr.recognizer import Decoder, Recognizer
 from asr.text import normalize
 from asr.types import Hypothesis
 

@@ -10,7 +10,7 @@ Davis and Mermelstein 1980 (MFCC); Furui 1986 (deltas).
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from asr.feature_settings import FeatureSettings
+from asr.filters import make_dct, make_mel_filters, make_window, mel_edges
 
 __all__ = ["FeatureSettings", "FrontEnd"]
 
 
-_Scale = Callable[[Tensor], Tensor]
 _BLOCK_FRAMES = 256
 """Frames transformed at a time: the working set stays in the cache (three times as fast as all at once)."""
 
@@ -34,9 +34,9 @@ class FrontEnd(nn.Module):
     def __init__(self, settings: FeatureSettings):
         super().__init__()
         self.settings = settings
-        self.register_buffer("window", _window(settings), persistent=False)
-        self.register_buffer("mel", _mel_filters(settings), persistent=False)
-        self.register_buffer("dct", _dct(settings), persistent=False)
+        self.register_buffer("window", make_window(settings), persistent=False)
+        self.register_buffer("mel", make_mel_filters(settings), persistent=False)
+        self.register_buffer("dct", make_dct(settings), persistent=False)
         if settings.needs_statistics:
             self.register_buffer("mean", torch.zeros(settings.num_features))
             self.register_buffer("std", torch.ones(settings.num_features))
@@ -100,7 +100,7 @@ class FrontEnd(nn.Module):
         the coefficients that MFCC leave out, is interpolated: an approximation (vocal tract length perturbation,
         Jaitly and Hinton 2013).
         """
-        edges, _, to_hz = _mel_edges(self.settings)
+        edges, _, to_hz = mel_edges(self.settings)
         centres = to_hz(edges[1:-1]).numpy()
         moved = np.stack([np.interp(centres / factor, centres, row) for row in np.eye(len(centres))])
         if self.settings.kind == "log_mel":
@@ -224,82 +224,3 @@ def _deltas(features: Tensor, lengths: Tensor, window: int) -> Tensor:
 
 def _take(features: Tensor, positions: Tensor) -> Tensor:
     return features.gather(1, positions.unsqueeze(-1).expand(-1, -1, features.shape[-1]))
-
-
-def _window(settings: FeatureSettings) -> Tensor:
-    length = settings.window_length
-    kind = settings.window
-    if kind == "hamming":
-        window = torch.hamming_window(length, periodic=False, dtype=torch.float64)
-    else:
-        window = torch.hann_window(length, periodic=kind == "hann_periodic", dtype=torch.float64)
-    if kind == "povey":
-        window = window**0.85
-    if settings.edges == "center":
-        left = (settings.fft_length - length) // 2
-        window = nn.functional.pad(window, (left, settings.fft_length - length - left))
-    return window.float()
-
-
-def _mel_filters(settings: FeatureSettings) -> Tensor:
-    """``(fft_length // 2 + 1, num_mels)``: triangles from the centre of one neighbour to the other's."""
-    bins = torch.linspace(0, settings.sample_rate / 2, settings.fft_length // 2 + 1, dtype=torch.float64)
-    edges, to_mel, to_hz = _mel_edges(settings)
-    if settings.mel_filters == "mel":
-        bins = to_mel(bins)
-    else:
-        edges = to_hz(edges)
-    if settings.mel_filters == "bins":
-        width = settings.sample_rate / settings.fft_length
-        edges = (edges / width + 0.5).floor() * width
-    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
-    rising = (bins.unsqueeze(1) - left) / (centre - left)
-    falling = (right - bins.unsqueeze(1)) / (right - centre)
-    filters = torch.minimum(rising, falling).clamp(min=0)
-    if settings.mel_area:
-        filters = filters * 2 / (right - left)
-    if settings.mel_filters == "mel":
-        filters[-1] = 0  # Kaldi leaves the Nyquist bin out
-    return filters.nan_to_num(0.0).float()
-
-
-def _mel_edges(settings: FeatureSettings) -> tuple[Tensor, _Scale, _Scale]:
-    """In mel ``(num_mels + 2,)``, each filter's centre between its neighbours'; and the ways to mel and back to Hz."""
-    to_mel, to_hz = (_slaney_mel, _slaney_hz) if settings.mel_scale == "slaney" else (_htk_mel, _htk_hz)
-    ends = to_mel(torch.tensor([settings.f_min, settings.highest_frequency], dtype=torch.float64))
-    edges = torch.linspace(float(ends[0]), float(ends[1]), settings.num_mels + 2, dtype=torch.float64)
-    return edges, to_mel, to_hz
-
-
-def _htk_mel(hz: Tensor) -> Tensor:
-    return 2595 * torch.log10(1 + hz / 700)
-
-
-def _htk_hz(mel: Tensor) -> Tensor:
-    return 700 * (10 ** (mel / 2595) - 1)
-
-
-# Slaney 1998, Auditory Toolbox: 200/3 Hz a mel up to 1 kHz, then 27 mels for a factor of 6.4.
-def _slaney_mel(hz: Tensor) -> Tensor:
-    return torch.where(hz < 1000, hz * 3 / 200, 15 + 27 * torch.log(hz.clamp(min=1) / 1000) / math.log(6.4))
-
-
-def _slaney_hz(mel: Tensor) -> Tensor:
-    return torch.where(mel < 15, mel * 200 / 3, 1000 * torch.exp((mel - 15) * math.log(6.4) / 27))
-
-
-def _dct(settings: FeatureSettings) -> Tensor:
-    """``(num_mels, num_coefficients)``: DCT-II with its scaling and lifter folded in."""
-    count = settings.num_mels
-    n = torch.arange(count, dtype=torch.float64).unsqueeze(1) + 0.5
-    k = torch.arange(settings.num_coefficients if settings.kind == "mfcc" else 1, dtype=torch.float64)
-    matrix = torch.cos(math.pi / count * n * k)
-    if settings.dct == "sphinx":
-        matrix[0] *= 0.5
-        matrix = matrix / count
-    else:
-        matrix = matrix * math.sqrt(2 / count)
-        matrix[:, 0] = math.sqrt(1 / count)
-    if settings.lifter:
-        matrix = matrix * (1 + settings.lifter / 2 * torch.sin(math.pi * k / settings.lifter))
-    return matrix.float()

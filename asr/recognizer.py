@@ -7,11 +7,11 @@ its place.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,8 @@ from asr import audio, windows
 from asr.decoding import BeamDecoder, decode_greedy, num_cores, open_stream
 from asr.decoding.confidence import Calibration
 from asr.errors import AsrError, AudioError, ConfigError, DecoderError
-from asr.inputs import Waveforms, open_input, open_recording
-from asr.manifest import Utterance
+from asr.hearing import AcousticModel, Heard, Hearing, Source
+from asr.inputs import Waveforms
 from asr.onnx_file import is_exported
 from asr.streaming import AcousticStream, EndpointRules, Stream, Windows, WindowStream
 from asr.text import TextSettings, Vocabulary
@@ -31,48 +31,7 @@ from asr.types import Alignment, Hypothesis, Transcript, Word
 if TYPE_CHECKING:
     from asr.stored_decoder import StoredDecoder
 
-Source = audio.Source | NDArray[Any] | Utterance
 Decoder = Callable[[NDArray[np.float32], Sequence[str], float], Hypothesis]
-
-_BATCH_WINDOWS = 2
-"""Windows' worth of audio, padding counted, that the network gets at a time: its memory stays that of a long file."""
-
-
-class AcousticModel(Protocol):
-    """Waveforms in, numpy log_probs out; kept by the torch model and by whatever runs an exported one.
-
-    One that can run while the sound comes has a method ``stream() -> AcousticStream | None`` too.
-    """
-
-    sample_rate: int
-    """Hz that waveforms must have."""
-    num_static: int
-    """Columns that precomputed features must have."""
-    frame_seconds: float
-    """Seconds from one row of log_probs to the next."""
-
-    def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """``(time, vocab)`` of each waveform ``(num_samples,)`` or features ``(num_frames, num_static)``."""
-        ...
-
-
-@runtime_checkable
-class NormalizingModel(Protocol):
-    """One that normalises by all of an utterance, and can do so by all of a recording that it hears in windows."""
-
-    def fitted_to(self, waveforms: Iterable[audio.Waveform]) -> AcousticModel:
-        """The model with the statistics of a whole recording."""
-        ...
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What the acoustic model made of a recording, before anybody decodes it."""
-
-    log_probs: NDArray[np.float32]
-    """(time, vocab)"""
-    seconds: float
-    """Of audio."""
 
 
 class Recognizer:
@@ -92,7 +51,7 @@ class Recognizer:
         self.text = text
         self.decoder = decoder
         self.calibration = calibration
-        self.window_settings = window_settings
+        self.hearing = Hearing(acoustic, vocabulary.symbols, window_settings)
 
     def transcribe(
         self,
@@ -133,11 +92,11 @@ class Recognizer:
         Raises:
             AudioError, DecoderError: as ``transcribe``, perhaps after some of the pieces.
         """
-        values = self._open(source, sample_rate, offset, duration)
-        if isinstance(values, np.ndarray):
-            yield self._decode(self._hear([values])[0], nbest)
+        opened = self.hearing.open(source, sample_rate, offset, duration)
+        if isinstance(opened, np.ndarray):
+            yield self._decode(self.hearing.hear_whole(opened), nbest)
         else:
-            yield from self._transcribe_pieces(values, nbest)
+            yield from self._transcribe_pieces(opened, nbest)
 
     def align(
         self, source: Source, text: str, *, sample_rate: int | None = None, threshold: float = THRESHOLD
@@ -151,8 +110,7 @@ class Recognizer:
             AudioError: the audio cannot be read or used.
             ConfigError: the threshold is not below 0.
         """
-        values = self._open(source, sample_rate, 0.0, None)
-        heard = self._hear([values])[0] if isinstance(values, np.ndarray) else self._hear_long(values)
+        heard = self.hearing.hear_whole(self.hearing.open(source, sample_rate))
         found = align_text(
             *(heard.log_probs, text, self.vocabulary, self.text, self.acoustic.frame_seconds),
             threshold=threshold,
@@ -171,7 +129,7 @@ class Recognizer:
 
         ``on_piece`` gets each piece of a long recording before its answer is there.
         """
-        for outcomes in self._batches(sources, batch_size):
+        for outcomes in self.hearing.batches(sources, batch_size):
             transcripts = self.decode_all([one for one in outcomes if isinstance(one, Heard)], nbest)
             for one in outcomes:
                 if isinstance(one, Heard):
@@ -181,9 +139,9 @@ class Recognizer:
 
     def hear_all(self, sources: Iterable[Source], *, batch_size: int = 8) -> Iterator[Heard | AsrError]:
         """The log_probs of each source, in order, not yet decoded: to decode them in more than one way."""
-        for outcomes in self._batches(sources, batch_size):
+        for outcomes in self.hearing.batches(sources, batch_size):
             for one in outcomes:
-                yield self._try_hear_long(one) if callable(one) else one
+                yield self.hearing.try_whole(one) if callable(one) else one
 
     def stream(
         self,
@@ -220,18 +178,9 @@ class Recognizer:
         rate = self.acoustic.sample_rate
         return WindowStream(self.acoustic.log_probs, round(self.acoustic.frame_seconds * rate), rate, windows)
 
-    def _batches(
-        self, sources: Iterable[Source], batch_size: int
-    ) -> Iterator[list[Heard | Waveforms | AsrError]]:
-        remaining = iter(sources)
-        while batch := list(islice(remaining, batch_size)):
-            opened = [self._try_open(source) for source in batch]
-            heard = iter(self._hear([values for values in opened if isinstance(values, np.ndarray)]))
-            yield [next(heard) if isinstance(values, np.ndarray) else values for values in opened]
-
     def _transcribe_pieces(self, waveforms: Waveforms, nbest: int) -> Iterator[Transcript]:
         start = 0.0
-        for heard in self._hear_pieces(waveforms):
+        for heard in self.hearing.pieces(waveforms):
             yield windows.shifted(self._decode(heard, nbest), start)
             start += heard.seconds
 
@@ -246,49 +195,6 @@ class Recognizer:
         except AudioError as error:
             return error
         return windows.together(pieces)
-
-    def _try_hear_long(self, waveforms: Waveforms) -> Heard | AsrError:
-        try:
-            return self._hear_long(waveforms)
-        except AudioError as error:
-            return error
-
-    def _hear_long(self, waveforms: Waveforms) -> Heard:
-        pieces = list(self._hear_pieces(waveforms))
-        return Heard(np.concatenate([one.log_probs for one in pieces]), sum(one.seconds for one in pieces))
-
-    def _try_open(self, source: Source) -> NDArray[np.float32] | Waveforms | AsrError:
-        try:
-            return self._open(source, None, 0.0, None)
-        except AsrError as error:
-            return error
-
-    def _open(
-        self, source: Source, sample_rate: int | None, offset: float, duration: float | None
-    ) -> NDArray[np.float32] | Waveforms:
-        rate, longest = self.acoustic.sample_rate, self.window_settings.window
-        if isinstance(source, np.ndarray):
-            if sample_rate is None:
-                raise AudioError("An array of samples says nothing of its rate; give sample_rate=.")
-            samples = audio.prepare(source, sample_rate, rate)
-            return samples if len(samples) <= longest * rate else lambda: iter([samples])
-        if isinstance(source, Utterance):
-            return open_input(source, rate, self.acoustic.num_static, longest)
-        return open_recording(source, rate, longest, offset, duration)
-
-    def _hear(self, inputs: Sequence[NDArray[np.float32]]) -> list[Heard]:
-        most = _BATCH_WINDOWS * self.window_settings.window * self.acoustic.sample_rate
-        batches = windows.in_batches(inputs, most)
-        scored = zip(chain.from_iterable(map(self.acoustic.log_probs, batches)), inputs, strict=True)
-        return [Heard(log_probs, self._seconds(values, log_probs)) for log_probs, values in scored]
-
-    def _hear_pieces(self, waveforms: Waveforms) -> Iterator[Heard]:
-        acoustic = self.acoustic
-        if isinstance(acoustic, NormalizingModel):
-            acoustic = acoustic.fitted_to(waveforms())
-        grid = windows.grid(self.window_settings, acoustic.frame_seconds, acoustic.sample_rate)
-        pieces = windows.hear(acoustic.log_probs, waveforms(), grid, self.vocabulary.symbols)
-        return (Heard(log_probs, num_samples / acoustic.sample_rate) for log_probs, num_samples in pieces)
 
     def decode_all(self, heard: Sequence[Heard], nbest: int = 0) -> Iterator[Transcript]:
         """A transcript each; on all cores where the decoder is worth it: a compiled search works outside the GIL."""
@@ -321,11 +227,6 @@ class Recognizer:
         if self.calibration is None:
             return hypothesis.words
         return tuple(replace(word, confidence=self.calibration(word.confidence)) for word in hypothesis.words)
-
-    def _seconds(self, values: NDArray[np.float32], log_probs: NDArray[np.float32]) -> float:
-        if values.ndim == 1:
-            return len(values) / self.acoustic.sample_rate
-        return len(log_probs) * self.acoustic.frame_seconds
 
 
 def load(

@@ -90,11 +90,11 @@ def differing(args: argparse.Namespace, sources: dict[str, Path]) -> Iterator[di
     """Words that windows of each kind change, of those of the whole pass."""
     recognizer = asr.load(args.model, device="cpu")
     for name, path in sources.items():
-        recognizer.window_settings = WindowSettings(window=HEARD_WHOLE)
+        recognizer.hearing.window_settings = WindowSettings(window=HEARD_WHOLE)
         whole = recognizer.transcribe(path).text
         for window in args.windows:
             for overlap in args.overlaps:
-                recognizer.window_settings = WindowSettings(window=window, overlap=overlap)
+                recognizer.hearing.window_settings = WindowSettings(window=window, overlap=overlap)
                 counts = count_words(whole, recognizer.transcribe(path).text)
                 share = counts.errors / max(counts.num_reference, 1)
                 print(

@@ -24,7 +24,7 @@ FLOORS = {
     **dict.fromkeys(
         ("evaluation", "report", "results", "dev_set", "learning_curve", "comparison", "transcription"), 4
     ),
-    **dict.fromkeys(("recognizer", "streaming"), 3),
+    **dict.fromkeys(("recognizer", "hearing", "streaming"), 3),
     **dict.fromkeys(
         (
             "settings",
@@ -43,7 +43,7 @@ FLOORS = {
     **dict.fromkeys(
         ("audio", "audio_files", "av_files", "audio_pipe", "feature_files", "features", "feature_settings"), 1
     ),
-    **dict.fromkeys(("augment_settings", "model_settings", "onnx_file", "windows"), 1),
+    **dict.fromkeys(("augment_settings", "model_settings", "onnx_file", "windows", "filters"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),
     **dict.fromkeys(("errors", "types", "compiled", "wording"), 0),
@@ -51,6 +51,7 @@ FLOORS = {
 
 SIBLINGS = {
     ("__main__", "cli"),
+    ("recognizer", "hearing"),
     ("experiment", "config"),
     ("ablation", "config"),
     ("ablation", "recipe"),
@@ -73,6 +74,8 @@ SIBLINGS = {
     ("audio", "audio_files"),
     ("audio_files", "av_files"),
     ("features", "feature_settings"),
+    ("features", "filters"),
+    ("filters", "feature_settings"),
     ("augment", "augment_settings"),
     ("models", "model_settings"),
     ("text", "onnx_file"),
@@ -85,6 +88,7 @@ SIBLINGS = {
 
 TORCH_ROOMS = {
     "features",
+    "filters",
     "augment",
     "models",
     "acoustic",
@@ -118,6 +122,7 @@ WITHOUT_TORCH = [
         "text_alignment",
         "provenance",
         "recognizer",
+        "hearing",
         "streaming",
         "evaluation",
         "report",
@@ -351,12 +356,14 @@ def test_every_module_has_its_tests():
     }
     tested |= {
         "feature_settings": "features",
+        "filters": "features",
         "augment_settings": "augment",
         "model_settings": "models",
         "errors": "architecture",
         "audio_files": "audio",
         "av_files": "audio",
         "experiment": "recipes",
+        "hearing": "windows",
         "recipe": "recipes",
     }
     rooms = set(FLOORS) - {"__main__"}

@@ -8,8 +8,9 @@ from itertools import islice
 from asr.decoding import decode_greedy
 from asr.errors import AsrError
 from asr.evaluation.scored import Evaluation, Scored, Setup, describe, score
+from asr.hearing import Heard
 from asr.manifest import Utterance
-from asr.recognizer import Heard, Recognizer
+from asr.recognizer import Recognizer
 from asr.text import normalize
 from asr.types import Transcript
 
