@@ -57,6 +57,8 @@ class Heard:
     """(time, vocab)"""
     seconds: float
     """Of audio."""
+    pieces: tuple["Heard", ...] = ()
+    """What a long recording is decoded in, one after the other; none of a short one."""
 
 
 class Hearing:
@@ -119,8 +121,9 @@ class Hearing:
         """
         if isinstance(opened, np.ndarray):
             return self.hear([opened])[0]
-        pieces = list(self.pieces(opened))
-        return Heard(np.concatenate([one.log_probs for one in pieces]), sum(one.seconds for one in pieces))
+        pieces = tuple(self.pieces(opened))
+        log_probs = np.concatenate([one.log_probs for one in pieces])
+        return Heard(log_probs, sum(one.seconds for one in pieces), pieces)
 
     def try_whole(self, waveforms: Waveforms) -> Heard | AsrError:
         """``hear_whole``; what cannot be read becomes the error."""

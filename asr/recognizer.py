@@ -179,8 +179,11 @@ class Recognizer:
         return WindowStream(self.acoustic.log_probs, round(self.acoustic.frame_seconds * rate), rate, windows)
 
     def _transcribe_pieces(self, waveforms: Waveforms, nbest: int) -> Iterator[Transcript]:
+        return self._decode_pieces(self.hearing.pieces(waveforms), nbest)
+
+    def _decode_pieces(self, pieces: Iterable[Heard], nbest: int) -> Iterator[Transcript]:
         start = 0.0
-        for heard in self.hearing.pieces(waveforms):
+        for heard in pieces:
             yield windows.shifted(self._decode(heard, nbest), start)
             start += heard.seconds
 
@@ -209,6 +212,8 @@ class Recognizer:
         return ThreadPoolExecutor(num_cores(), "decode")
 
     def _decode(self, heard: Heard, nbest: int) -> Transcript:
+        if heard.pieces:
+            return windows.together(list(self._decode_pieces(heard.pieces, nbest)))
         best = self._search(heard.log_probs, nbest)
         alternatives = tuple(replace(hypothesis, words=self._calibrated(hypothesis)) for hypothesis in best)
         first = alternatives[0]

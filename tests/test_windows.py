@@ -125,6 +125,14 @@ def test_long_and_short_and_broken_recordings_in_one_batch(tmp_path):
     assert [outcomes[index].text for index in (0, 1, 3)] == ["ab", TEXT, "dc"]
 
 
+def test_what_is_heard_first_and_decoded_later_is_decoded_in_the_same_pieces(tmp_path):
+    soundfile.write(tmp_path / "long.wav", SOUND, RATE, subtype="FLOAT")
+    mumbling = Recognizer(Mumbling(), VOCABULARY, decoder=BeamDecoder(), window_settings=SHORT)
+    (heard,) = mumbling.hear_all([tmp_path / "long.wav"])
+    assert len(heard.pieces) > 1
+    assert list(mumbling.decode_all([heard])) == [mumbling.transcribe(tmp_path / "long.wav")]
+
+
 @pytest.mark.parametrize("edges", ["snip", "center"])
 @pytest.mark.parametrize("prior", [0.0, 500.0])
 def test_windows_are_normalised_by_the_whole_recording(edges, prior):
