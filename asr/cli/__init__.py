@@ -20,6 +20,7 @@ def build_app() -> typer.Typer:
     from asr.cli.compare import compare
     from asr.cli.doctor import doctor
     from asr.cli.evaluate import evaluate
+    from asr.cli.inspect import inspect
     from asr.cli.models import models
     from asr.cli.score import score
     from asr.cli.train import train
@@ -36,7 +37,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version)
-    for command in (transcribe, train, tune, evaluate, score, compare, models, doctor):
+    for command in (transcribe, train, tune, evaluate, score, compare, inspect, models, doctor):
         app.command()(command)
     app.add_typer(data.app(), name="data")
     app.add_typer(lm.app(), name="lm")

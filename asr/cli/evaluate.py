@@ -9,7 +9,7 @@ import typer
 
 from asr.cli.console import complain, progress_bar, say
 from asr.cli.decoder import DecoderOptions, choose_decoder, warm_up, with_decoder_options
-from asr.cli.options import BatchSizeOption, DeviceOption, ModelOption
+from asr.cli.options import BatchSizeOption, DeviceOption, EmbedOption, ModelOption
 from asr.cli.scores import ByOption, OutputOption, TrainTextOption, WeightsName, WeightsOption, write
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ def evaluate(
         int,
         typer.Option(min=0, help="Also score the best of the N best texts of beam: what they could give."),
     ] = 0,
+    pictures: Annotated[
+        int, typer.Option(min=0, help="Worst utterances that report.html shows as the model sees them.")
+    ] = 50,
+    embed_audio: EmbedOption = False,
     decoding: DecoderOptions = DecoderOptions(),
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
@@ -66,7 +70,8 @@ def evaluate(
     )
     recognizer = load(model, device=device, decoder=decoder)
     evaluation = _evaluate(recognizer, utterances, batch_size, nbest, setup)
-    write(evaluation, output, by or [], training)
+    shown = {"recognizer": recognizer, "num_pictures": pictures, "embed_audio": embed_audio}
+    write(evaluation, output, by or [], training, **shown)
     for scored in evaluation.failures:
         complain(scored.failure or "")
     heard, took = evaluation.audio_seconds, evaluation.seconds

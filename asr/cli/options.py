@@ -10,4 +10,7 @@ ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A bundled name (see `asr models`), a model or a run directory.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+EmbedOption = Annotated[
+    bool, typer.Option("--embed-audio", help="Put the sound into the page; else it links to the files.")
+]
 BatchSizeOption = Annotated[int, typer.Option(min=1, help="Recordings at a time.")]
