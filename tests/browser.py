@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,8 @@ OPTIONS = (
     *("--autoplay-policy=no-user-gesture-required", "--mute-audio", "--disable-extensions"),
     *("--disable-background-networking", "--force-color-profile=srgb"),
 )
+PATIENCE = 60
+"""Seconds without a word from the browser after which a test fails rather than waits."""
 
 
 class Browser:
@@ -26,10 +29,10 @@ class Browser:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         arguments = [*OPTIONS, *options, f"--user-data-dir={self.profile.name}", "--remote-debugging-pipe"]
-        # It reads from descriptor 3 and writes to 4.
+        # It reads from descriptor 3 and writes to 4; Debian's sh cannot move those above 9.
         script = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
         self.process = subprocess.Popen(
-            ["sh", "-c", script, "sh", CHROMIUM, *arguments, "about:blank"],
+            ["bash", "-c", script, "bash", CHROMIUM, *arguments, "about:blank"],
             pass_fds=(theirs_in, theirs_out),
             stderr=subprocess.DEVNULL,
         )
@@ -38,12 +41,17 @@ class Browser:
         self.out, self.incoming = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
         self.number, self.session, self.unread = 0, None, b""
         self.events: list[dict[str, Any]] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.call(f"{domain}.enable")
 
     def __enter__(self) -> "Browser":
+        try:
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
+            self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            self.call("Page.bringToFront")
+            for domain in ("Page", "Runtime", "Network", "Log"):
+                self.call(f"{domain}.enable")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -77,6 +85,8 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self.unread:
+            ready, _, _ = select.select([self.incoming], [], [], PATIENCE)
+            assert ready, f"the browser has said nothing for {PATIENCE} s"
             data = os.read(self.incoming.fileno(), 1 << 20)
             assert data, "the browser has ended"
             self.unread += data

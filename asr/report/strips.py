@@ -71,7 +71,7 @@ def spectrogram(waveform: NDArray[np.float32], sample_rate: int) -> Strip:
         y=padded, sr=sample_rate, n_fft=length, win_length=window, hop_length=hop, n_mels=_MELS
     )
     power = power[:, : math.ceil(len(waveform) / hop)]
-    decibels = librosa.power_to_db(power, ref=max(float(power.max()), 1e-6), top_db=None)
+    decibels = librosa.power_to_db(power, ref=max(float(power.max()), 1e-6), amin=1e-20, top_db=None)
     seconds = len(waveform) / sample_rate
     columns = min(MOST_COLUMNS, power.shape[1], math.ceil(seconds * SPECTROGRAM_RATE))
     shares = 1 + _pooled(np.maximum(decibels, -_DYNAMIC), columns) / _DYNAMIC

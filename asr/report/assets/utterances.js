@@ -59,6 +59,10 @@ function utterances(host, rows) {
   host.append(make("div", { className: "filters" }, search, speaker, kind, chip, count),
     make("table", {}, make("thead", {}, make("tr", {}, ...headers, make("th", {}, "said and heard"))), body), end);
 
+  const observer = new IntersectionObserver((entries) => {
+    if (entries.at(-1).isIntersecting && made < shown.length) extend();
+  }, { rootMargin: "800px" });
+
   function update() {
     const wanted = search.value.toLowerCase().split(/\s+/);
     shown = rows.filter((row) => wanted.every((word) => row.text.includes(word)) && hasKind(row, kind.value)
@@ -77,6 +81,8 @@ function utterances(host, rows) {
   function extend() {
     body.append(...shown.slice(made, made + AT_A_TIME).map(lineOf));
     made = Math.min(made + AT_A_TIME, shown.length);
+    observer.unobserve(end); // it tells of a change alone; seen anew, it tells where the end is now
+    observer.observe(end);
   }
   // First down, for names up: whoever sorts by errors wants the most.
   function sortBy(place) {
@@ -97,7 +103,6 @@ function utterances(host, rows) {
       host.scrollIntoView();
     };
   });
-  new IntersectionObserver(([entry]) => entry.isIntersecting && made < shown.length && extend(), { rootMargin: "800px" }).observe(end);
   update();
 }
 
