@@ -28,6 +28,7 @@ class TorchAcousticModel(nn.Module):
         self.sample_rate = features.sample_rate
         self.num_static = features.num_static
         self.settings = model
+        self.features_name = "MFCC" if features.kind == "mfcc" else "log mel energies"
         self.frame_seconds = features.hop_seconds * model.subsampling
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,6 +36,12 @@ class TorchAcousticModel(nn.Module):
         features, frame_lengths = self.front_end(waveforms, lengths)
         result: tuple[Tensor, Tensor] = self.network(features, frame_lengths)
         return result
+
+    def features(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The static features ``(num_frames, num_static)`` of one input, normalised: what the network gets."""
+        with torch.inference_mode():
+            features: NDArray[np.float32] = self.front_end.extract(values)[:, : self.num_static].cpu().numpy()
+        return features
 
     def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """``(time, vocab)`` of each waveform ``(num_samples,)`` or features ``(num_frames, num_static)``."""

@@ -115,9 +115,7 @@ def test_ctm_keeps_the_rules_of_its_manual() -> None:
     assert [line.startswith(";; unaligned: ") for line in aligned] == [False, True, True]
 
 
-@pytest.mark.skipif(
-    not sctk.IS_INSTALLED, reason="sctk (Debian) is missing; see the test above"
-)
+@pytest.mark.skipif(not sctk.IS_INSTALLED, reason="sctk (Debian) is missing; see the test above")
 def test_sclite_scores_what_is_written(tmp_path: Path) -> None:
     (tmp_path / "heard.ctm").write_text(FORMATS["ctm"]("x", TRANSCRIPT) + FORMATS["ctm"]("y", ALIGNMENT))
     (tmp_path / "said.stm").write_text('x 1 s 0.00 5.00 a b c d e f g x i\ny 1 s 0.00 3.00 "hi,\n')

@@ -22,6 +22,7 @@ def build_app() -> typer.Typer:
     from asr.cli.doctor import doctor
     from asr.cli.evaluate import evaluate
     from asr.cli.export import export
+    from asr.cli.inspect import inspect
     from asr.cli.listen import listen
     from asr.cli.models import models
     from asr.cli.score import score
@@ -39,7 +40,20 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version)
-    for command in (transcribe, align, listen, train, tune, evaluate, score, compare, export, models, doctor):
+    for command in (
+        transcribe,
+        align,
+        listen,
+        train,
+        tune,
+        evaluate,
+        score,
+        compare,
+        export,
+        inspect,
+        models,
+        doctor,
+    ):
         app.command()(command)
     app.add_typer(data.app(), name="data")
     app.add_typer(lm.app(), name="lm")

@@ -9,7 +9,7 @@ import typer
 
 from asr.cli.console import complain, progress_bar, say
 from asr.cli.decoder import DecoderOptions, choose_decoder, warm_up
-from asr.cli.options import BatchSizeOption, DeviceOption, ModelOption, grouped
+from asr.cli.options import BatchSizeOption, DeviceOption, EmbedOption, ModelOption, PicturesOption, grouped
 from asr.cli.scores import ByOption, OutputOption, TrainTextOption, WeightsName, WeightsOption, write
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def evaluate(
         int,
         typer.Option(min=0, help="Also score the best of the N best texts of beam: what they could give."),
     ] = 0,
+    pictures: PicturesOption = 50,
+    embed_audio: EmbedOption = False,
     decoding: DecoderOptions = DecoderOptions(),
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
@@ -47,8 +49,7 @@ def evaluate(
 
         asr evaluate test.jsonl -m runs/mine --decoder greedy     # whatever `asr tune` stored
     """
-    from asr import __version__, checkpoint
-    from asr.evaluation import Setup
+    from asr import checkpoint
     from asr.evaluation.groups import check_fields
     from asr.evaluation.transcripts import count_words
     from asr.manifest import read_manifest
@@ -61,17 +62,24 @@ def evaluate(
     line, decoder = choose_decoder(decoding, model, nbest=nbest)
     say(f"decoder: {line}")
     warm_up(decoder)
-    setup = Setup(
-        str(manifest), model, line, "", weights.value, f"asr {__version__}", datetime.date.today().isoformat()
-    )
     recognizer = load(model, device=device, decoder=decoder)
+    setup = _setup(manifest, model, line, weights)
     evaluation = _evaluate(recognizer, utterances, batch_size, nbest, setup)
-    write(evaluation, output, by or [], training)
+    shown = {"recognizer": recognizer, "num_pictures": pictures, "embed_audio": embed_audio}
+    write(evaluation, output, by or [], training, **shown)
     for scored in evaluation.failures:
         complain(scored.failure or "")
     heard, took = evaluation.audio_seconds, evaluation.seconds
     say(f"{heard:.0f} s of audio in {took:.1f} s, {heard / max(took, 1e-9):.0f} times real time")
     raise typer.Exit(1 if evaluation.failures else 0)
+
+
+def _setup(manifest: Path, model: str, decoder: str, weights: WeightsName) -> "Setup":
+    from asr import __version__
+    from asr.evaluation import Setup
+
+    today = datetime.date.today().isoformat()
+    return Setup(str(manifest), model, decoder, "", weights.value, f"asr {__version__}", today)
 
 
 def _evaluate(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asr.cli.console import say
+from asr.cli.console import progress_bar, say
 from asr.wording import counted
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def write(
     output: Path | None,
     by: Sequence[str],
     training: "Counter[str] | None",
+    **pictures: Any,
 ) -> None:
     """Print the summary and the tables that were asked for, and write the folder.
+
+    ``pictures`` are what ``write_report`` takes besides: the recognizer, and how much of what it sees to show.
 
     Raises:
         ManifestError: there is no such field, or something cannot be read or written.
@@ -71,7 +74,7 @@ def write(
     print(summary(evaluation))
     if output is not None:
         found = save(output, evaluation, by=by, training=training)
-        _write_page(output, evaluation)
+        _write_page(output, evaluation, found, pictures)
     elif by or training or any(scored.alternatives for scored in evaluation.utterances):
         found = figures(evaluation, by, training)
     else:
@@ -80,13 +83,17 @@ def write(
         print(line)
 
 
-def _write_page(folder: Path, evaluation: "Evaluation") -> None:
+def _write_page(
+    folder: Path, evaluation: "Evaluation", found: Mapping[str, Any], pictures: Mapping[str, Any]
+) -> None:
     from asr.report import write_report
 
-    write_report(
-        folder / "report.html", evaluation, title=f"{evaluation.setup.model} on {evaluation.setup.test}"
-    )
-    say(f"report: {folder / 'report.html'}")
+    path, title = folder / "report.html", f"{evaluation.setup.model} on {Path(evaluation.setup.test).name}"
+    total = min(pictures.get("num_pictures", 0), len(evaluation.utterances))
+    with progress_bar() as progress:
+        task = progress.add_task("drawing", total=total, visible=total > 0)
+        write_report(path, evaluation, title, found, **pictures, on_picture=lambda: progress.advance(task))
+    say(f"report: {path}")
 
 
 def _groups(found: Mapping[str, Any], by: Sequence[str]) -> Iterator[str]:
