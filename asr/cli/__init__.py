@@ -6,6 +6,7 @@ Results go to stdout, everything else to stderr. Heavy imports wait until a comm
 
 import logging
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -13,22 +14,16 @@ import typer
 from asr.cli.console import Once
 from asr.errors import AsrError
 
+COMMANDS = (
+    *("transcribe", "align", "listen", "train", "tune", "evaluate", "score", "compare"),
+    *("export", "inspect", "models", "doctor"),
+)
+"""Each a function of the module of its name, in the order of ``asr --help``."""
+
 
 def build_app() -> typer.Typer:
     """The whole command tree."""
     from asr.cli import data, lm
-    from asr.cli.align import align
-    from asr.cli.compare import compare
-    from asr.cli.doctor import doctor
-    from asr.cli.evaluate import evaluate
-    from asr.cli.export import export
-    from asr.cli.inspect import inspect
-    from asr.cli.listen import listen
-    from asr.cli.models import models
-    from asr.cli.score import score
-    from asr.cli.train import train
-    from asr.cli.transcribe import transcribe
-    from asr.cli.tune import tune
 
     app = typer.Typer(
         help="Train your own small, private, offline speech recogniser.",
@@ -40,21 +35,8 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version)
-    for command in (
-        transcribe,
-        align,
-        listen,
-        train,
-        tune,
-        evaluate,
-        score,
-        compare,
-        export,
-        inspect,
-        models,
-        doctor,
-    ):
-        app.command()(command)
+    for name in COMMANDS:
+        app.command()(getattr(import_module(f"asr.cli.{name}"), name))
     app.add_typer(data.app(), name="data")
     app.add_typer(lm.app(), name="lm")
     return app
