@@ -9,22 +9,11 @@ import pytest
 from conftest import tones
 
 import asr
+import asr.cli
 from asr.manifest import Utterance, write_manifest
 
 SAMPLES = Path(__file__).parent.parent / "recipes" / "demo" / "samples" / "samples.jsonl"
-COMMANDS = (
-    "transcribe",
-    "train",
-    "tune",
-    "evaluate",
-    "score",
-    "compare",
-    "export",
-    "models",
-    "doctor",
-    "data",
-    "lm",
-)
+COMMANDS = (*asr.cli.COMMANDS, "data", "lm")
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
