@@ -15,13 +15,14 @@ from evaluations import evaluation
 from toys import RATE, VOCABULARY, Mumbling, ToneModel, utter, write_corpus
 
 from asr.errors import AudioError
-from asr.evaluation import Evaluation, evaluate
+from asr.evaluation import Evaluation, evaluate, score
 from asr.evaluation.figures import figures
 from asr.manifest import Member, Utterance
 from asr.recognizer import Recognizer
 from asr.report import write_report
 from asr.report.drawing import draw
 from asr.report.inspection import inspect, segment, write_page
+from asr.report.rows import rows
 from asr.report.sight import Sight
 from asr.report.sound import embed, link
 from asr.report.strips import image, picture, posteriors, spectrogram, wave
@@ -73,8 +74,8 @@ def written(folder: Path, scored: Evaluation, title: str = "a title", **more) ->
 
 
 def test_the_report_says_what_went_wrong(tmp_path):
-    rows = [("one two three", "one two three"), ("four <five>", "for five"), ("six", "")]
-    page = written(tmp_path, evaluation(rows, speakers=["theo", "lucas", "lucas"]), "digits & more")
+    texts = [("one two three", "one two three"), ("four <five>", "for five"), ("six", "")]
+    page = written(tmp_path, evaluation(texts, speakers=["theo", "lucas", "lucas"]), "digits & more")
     assert "%WER 50.00 [ 3 / 6, 0 ins, 1 del, 2 sub ]" in page.text
     for text in (
         "digits & more",
@@ -105,9 +106,9 @@ def test_nothing_outside_is_referred_to(tmp_path):
 
 
 def test_hostile_texts_stay_texts(tmp_path):
-    rows = [(HOSTILE, "'" + HOSTILE), ("b", HOSTILE)]
+    texts = [(HOSTILE, "'" + HOSTILE), ("b", HOSTILE)]
     fields = [{"id": "1" + HOSTILE, "place": HOSTILE}, {"id": "2", "place": "x"}]
-    scored = evaluation(rows, speakers=[HOSTILE, "b"], extras=fields, failure=HOSTILE)
+    scored = evaluation(texts, speakers=[HOSTILE, "b"], extras=fields, failure=HOSTILE)
     page = written(tmp_path, scored, HOSTILE, found=figures(scored, ["place"]))
     clean = written(tmp_path, evaluation([("a", "c"), ("b", "c d")], speakers=["a", "b"]))
     assert "img" not in page.tags
@@ -193,6 +194,8 @@ def test_links_are_relative_and_quoted(tmp_path):
     assert link(Utterance(path, 2.0, "", member=Member("a.wav", 512, 100)), tmp_path) is None
     assert link(Utterance(str(tmp_path / "a.sph"), 2.0, ""), tmp_path) is None
     assert link(Utterance(None, 2.0, ""), tmp_path) is None
+    stored = rows(Evaluation((score(Utterance(None, 1.0, "a"), "a", "a"),), 1.0), [0], tmp_path)
+    assert {"path", "audio"}.isdisjoint(stored[0]), "no sound is promised where there is none"
     assert embed(np.full(100, 1.5, np.float32), 8000)[2] == 100 / 8000
 
 
@@ -240,10 +243,10 @@ def test_posteriors_are_those_of_symbols_that_occur():
     shares[40, 2] = 0.6
     strip = posteriors(sight(np.log(shares).astype(np.float32), ("<blank>", "a", " ", "b")))
     assert strip["symbols"] == ["–", "␣"]
-    rows = values(strip).reshape(2, -1)
-    assert rows[0, 0] == round(0.9 * 255)
-    assert rows[1].argmax() == 40
-    assert rows[1, 40] == round(0.6 * 255)
+    shown = values(strip).reshape(2, -1)
+    assert shown[0, 0] == round(0.9 * 255)
+    assert shown[1].argmax() == 40
+    assert shown[1, 40] == round(0.6 * 255)
 
 
 def test_long_recordings_stay_small():

@@ -149,11 +149,16 @@ def ink(browser: Browser, place: int) -> int:
 
 
 def open_first(browser: Browser) -> None:
-    """As the keyboard does; drawn when it is on the screen."""
+    """As the keyboard does."""
     browser.run(f"document.querySelector('{ROWS} button').focus()")
     browser.press("Enter", 13, "\r")
+    wait_for(browser, ".details canvas")
+
+
+def wait_for(browser: Browser, drawn: str) -> None:
+    """Strips and words are drawn, all at once, when the page has given them their place."""
     browser.run(
-        "new Promise(done => { const step = () => document.querySelector('.details .axis, .details canvas') "
+        f"new Promise(done => {{ const step = () => document.querySelector('{drawn}') "
         "? done() : requestAnimationFrame(step); step(); })"
     )
 
@@ -179,10 +184,10 @@ def test_the_cursor_moves_while_it_plays(browser, heard, name):
     moved = browser.run(
         "new Promise(done => { const seen = new Set(); const step = () => {"
         "seen.add(document.querySelector('.cursor').style.left);"
-        "seen.size > 5 ? done([...seen]) : requestAnimationFrame(step); }; step(); })"
+        "seen.size > 2 ? done(document.querySelector('.play').textContent) : requestAnimationFrame(step); };"
+        "step(); })"
     )
-    assert len(moved) > 5
-    assert browser.run("document.querySelector('.play').textContent") == "Pause"
+    assert moved == "Pause"
     browser.run("document.querySelector('.play').click()")
     browser.run(
         "new Promise(done => { const step = () => document.querySelector('.play').textContent === 'Play' "
@@ -232,6 +237,7 @@ def test_an_inspected_recording_is_shown(browser, heard, tmp_path):
     path = heard / "a #1" / "000.wav"
     write_page(tmp_path / "seen.html", inspect(recognizer, segment(path)), segment(path), "seen")
     browser.open(tmp_path / "seen.html")
+    wait_for(browser, "#recording canvas")
     assert browser.run("document.querySelectorAll('#recording .words.heard button').length") > 0
     assert browser.run("document.querySelectorAll('#recording canvas').length") == 4
     assert browser.complaints == []

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-DEFAULT_MODEL = "digits-en"
+DEFAULT_MODEL = "english-small"
 
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A bundled name (see `asr models`), a model or a run directory.")

@@ -29,7 +29,7 @@ def _row(name: str, scored: Scored, folder: Path) -> dict[str, Any]:
     row["words"] = words.num_reference
     row["counts"] = [words.substitutions, words.deletions, words.insertions]
     row["audio"] = link(utterance, folder)
-    row["path"] = utterance.name
+    row["path"] = utterance.name if utterance.audio_filepath else None  # else nobody can embed any
     row["failure"] = scored.failure
     if scored.greedy not in (None, scored.hypothesis):
         row["greedy"] = scored.greedy
