@@ -85,7 +85,7 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
         if isinstance(source, (str, os.PathLike)):
             # Unbuffered: libsndfile gets the file descriptor and must find it where we left it.
             with open(source, "rb", buffering=0, opener=_open_at_once) as file:
-                yield _from_path(cast(io.FileIO, file), name)
+                yield _from_path(file, name)
         else:
             yield _seekable(source, name)
     except (OSError, EOFError, ValueError) as error:
