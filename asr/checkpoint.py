@@ -229,12 +229,12 @@ def _check_shapes(
     with torch.device("meta"):
         network = RecurrentCTC(settings.model, settings.features.num_features, vocabulary_size)
     of_network = {name: one for name, one in tensors.items() if name.startswith("network.")}
-    _fill(torch.nn.ModuleDict({"network": network}), of_network, folder)
+    _fill(torch.nn.ModuleDict({"network": network}), of_network, folder, assign=True)
 
 
-def _fill(module: "torch.nn.Module", tensors: dict[str, Any], folder: Path) -> None:
+def _fill(module: "torch.nn.Module", tensors: dict[str, Any], folder: Path, *, assign: bool = False) -> None:
     try:
-        module.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+        module.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=assign)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise CheckpointError(
