@@ -24,6 +24,7 @@ from asr.feature_settings import FeatureSettings
 from asr.model_settings import ModelSettings
 from asr.onnx_file import read_text
 from asr.text import TextSettings
+from asr.wording import printable
 
 T = TypeVar("T")
 
@@ -199,7 +200,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     kinds = typing.get_type_hints(cls)
     arguments = {}
     for key, value in values.items():
-        path = f"{where}{key}"
+        path = f"{where}{printable(str(key))}"
         if key not in kinds:
             raise ConfigError(f"{path} is no setting{nearest(str(key), kinds, where)}")
         arguments[key] = _convert(kinds[key], value, path)

@@ -120,6 +120,7 @@ def test_what_may_not_be_read_or_written(tmp_path):
         for path in (tmp_path / "mine.wav", closed / "inside.wav"):
             denied = r"cannot be read \(Permission denied\); check the path and its permissions\."
             assert sentence_of(path, denied).search(done.stderr)
+        closed.chmod(0o500)
         done = as_a_user("transcribe", GOOD.audio_filepath, "-o", closed, "-q")
         assert re.fullmatch(rf"asr: {closed}.*: .*Permission denied.*; .+\.\n", done.stderr)
         assert done.code == 1
@@ -214,7 +215,7 @@ DAMAGED_MODELS: list[tuple[str, Callable[[Path], None], str]] = [
     ("vocabulary.txt", replaced(b"<blank>\n\xff\n"), "copy it again, whole"),
     ("vocabulary.txt", other_vocabulary, "does not fit"),
     ("vocabulary.txt", pipe_in_its_place, "copy it again, whole"),
-    ("decoder.yaml", cut, "decodes greedily"),
+    ("decoder.yaml", replaced(b"format_vers"), "decodes greedily"),
     ("decoder.yaml", replaced(b"decoder: [beam\n"), "decodes greedily"),
     ("lm.bin", Path.unlink, "`asr tune` packs it anew"),
     ("lm.bin", cut, "`asr tune` packs it anew"),
@@ -269,7 +270,7 @@ def test_a_model_with_a_file_missing_swapped_or_damaged(tmp_path, digits_onnx):
         damage(exported)
         commands.append(["transcribe", GOOD.audio_filepath, "-q", "-m", str(exported)])
     results = run_many([*commands, ["transcribe", GOOD.audio_filepath, "-q", "-m", str(whole)]], tmp_path)
-    reasons = [reason for *_, reason in DAMAGED_MODELS] + [r"copy .+\.$"] * 3
+    reasons = [reason for *_, reason in DAMAGED_MODELS] + ["copy .+"] * 3
     assert results.pop() == (0, "")
     for number, ((code, stderr), reason) in enumerate(zip(results, reasons, strict=True)):
         case = DAMAGED_MODELS[number][:2] if number < len(DAMAGED_MODELS) else "onnx"
