@@ -90,6 +90,7 @@ def stream(
     _check_segment(name, offset, duration)
     with audio_files.opened(source) as file:
         decoding = audio_files.decode(file, name, offset, duration)
+        _check_rate(decoding.rate, name)
         blocks, begun, num_samples = _told_if_short(name, decoding), [], 0
         for block in blocks:
             begun.append(block)
@@ -162,6 +163,7 @@ def duration(source: Source) -> float:
         seconds = audio_files.stated_seconds(stream, name)
         if seconds is None:
             decoding = audio_files.decode(stream, name, 0.0, None)
+            _check_rate(decoding.rate, name)
             seconds = sum(map(len, decoding.blocks)) / decoding.rate
     return seconds
 

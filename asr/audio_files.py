@@ -10,6 +10,8 @@ import itertools
 import math
 import os
 import re
+import select
+import stat
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, cast
 
@@ -37,6 +39,8 @@ _STREAMED = 0x7FFF0000
 """A length in bytes from here on is what programs write that stream and do not know it."""
 _UNKNOWN_LENGTH = 1 << 62
 """libsndfile's SF_COUNT_MAX is above it."""
+_PATIENCE = 5.0
+"""Seconds that a named pipe may stay without anybody who writes into it."""
 _BLOCK_SAMPLES = 1 << 22
 """Decoded at a time: a header that lies about its length must not reserve the memory for it."""
 
@@ -80,8 +84,8 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
     try:
         if isinstance(source, (str, os.PathLike)):
             # Unbuffered: libsndfile gets the file descriptor and must find it where we left it.
-            with open(source, "rb", buffering=0) as file:
-                yield _seekable(cast(IO[bytes], file), name)
+            with open(source, "rb", buffering=0, opener=_open_at_once) as file:
+                yield _from_path(file, name)
         else:
             yield _seekable(source, name)
     except (OSError, EOFError, ValueError) as error:
@@ -129,6 +133,28 @@ def rewindable(source: Source) -> Source:
     if isinstance(source, (str, os.PathLike)) or source.seekable():
         return source
     return from_bytes(source.read(), name_of(source))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A descriptor; a named pipe would else be waited for until somebody writes, for ever if nobody does."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _from_path(file: io.FileIO, name: str) -> IO[bytes]:
+    kind = os.fstat(file.fileno()).st_mode
+    if stat.S_ISCHR(kind):
+        raise AudioError(f"{name}: a device, not a recording; give - and pipe its sound in.")
+    return _from_pipe(file, name) if stat.S_ISFIFO(kind) else _seekable(cast(IO[bytes], file), name)
+
+
+def _from_pipe(file: io.FileIO, name: str) -> IO[bytes]:
+    """All that is written into it, however slowly, if there is somebody who writes."""
+    is_ready, _, _ = select.select([file], [], [], _PATIENCE)
+    first = file.read(1)  # None: nothing yet; no bytes: nobody writes
+    if first == b"" and not is_ready:
+        raise AudioError(f"{name}: a pipe that nobody writes into; start what writes, or remove it.")
+    os.set_blocking(file.fileno(), True)
+    return from_bytes((first or b"") + file.readall(), name)
 
 
 def _seekable(stream: IO[bytes], name: str) -> IO[bytes]:

@@ -130,6 +130,7 @@ def load(model_dir: str | os.PathLike[str]) -> Model:
         tensors = load_file(folder / WEIGHTS)
     except (SafetensorError, OSError) as error:
         raise _unreadable(folder, error) from None
+    _check_shapes(settings, len(vocabulary), tensors, folder)
     acoustic = TorchAcousticModel(settings.features, settings.model, len(vocabulary))
     _fill(acoustic, tensors, folder)
     return Model(acoustic.eval(), vocabulary, settings)
@@ -214,9 +215,26 @@ def _tensors(module: "torch.nn.Module", half: bool) -> dict[str, "torch.Tensor"]
     return {name: tensor.half() for name, tensor in tensors.items()} if half else tensors
 
 
-def _fill(module: "torch.nn.Module", tensors: dict[str, Any], folder: Path) -> None:
+def _check_shapes(
+    settings: RecognizerSettings, vocabulary_size: int, tensors: dict[str, Any], folder: Path
+) -> None:
+    """Without memory: settings may speak of a network that no machine could hold."""
+    import torch
+
+    from asr.models import RecurrentCTC
+
+    wrong = [name for name, one in tensors.items() if not one.is_floating_point() or not one.isfinite().all()]
+    if wrong:
+        raise _unreadable(folder, ValueError(f"{wrong[0]} holds what is no finite number"))
+    with torch.device("meta"):
+        network = RecurrentCTC(settings.model, settings.features.num_features, vocabulary_size)
+    of_network = {name: one for name, one in tensors.items() if name.startswith("network.")}
+    _fill(torch.nn.ModuleDict({"network": network}), of_network, folder, assign=True)
+
+
+def _fill(module: "torch.nn.Module", tensors: dict[str, Any], folder: Path, *, assign: bool = False) -> None:
     try:
-        module.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        module.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=assign)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise CheckpointError(

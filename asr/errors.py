@@ -8,6 +8,7 @@
     ├── CheckpointError      a model directory that is incomplete or of another format
     ├── DecoderError         scores that cannot be decoded
     ├── LanguageModelError   a language model that cannot be read
+    ├── OutputError          a place that results cannot be written to
     ├── DownloadError        a corpus that cannot be fetched from its home
     └── WorkerError          a process of a training on several that was lost
 
@@ -45,6 +46,10 @@ class DecoderError(AsrError):
 
 class LanguageModelError(AsrError):
     """A language model cannot be read or does not fit."""
+
+
+class OutputError(AsrError):
+    """Results cannot be written where they should go."""
 
 
 class DownloadError(AsrError):

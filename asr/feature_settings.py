@@ -70,6 +70,9 @@ class FeatureSettings:
         for key, least in _LEAST.items():
             if not getattr(self, key) >= least:
                 raise ConfigError(f"features.{key}={getattr(self, key)!r} must be at least {least:g}.")
+        for key, most in _MOST.items():
+            if getattr(self, key) > most:
+                raise ConfigError(f"features.{key}={getattr(self, key)!r} must be at most {most}.")
         if not self.hop_length <= self.window_length <= self.fft_length or self.fft_length % 2:
             raise ConfigError("features: hop_length <= window_length <= fft_length must hold, the last even.")
         if self.kind == "mfcc" and not 0 < self.num_coefficients <= self.num_mels:
@@ -148,3 +151,6 @@ _LEAST: dict[str, float] = {
     **dict.fromkeys(("preemphasis", "dither", "top_db", "lifter", "cmvn_prior"), 0),
     **dict.fromkeys(("scale", "log_floor"), 1e-30),
 }
+
+_MOST = {"sample_rate": 1_000_000, "fft_length": 1 << 16, "num_mels": 1024, "delta_window": 1024}
+"""Beyond it a file is damaged, and its tables would take all memory."""

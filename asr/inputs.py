@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from asr import audio, feature_files
 from asr.errors import AudioError
 from asr.manifest import Utterance
+from asr.wording import reason
 
 Waveforms = Callable[[], Iterator[audio.Waveform]]
 """A recording too long to be heard at once: reads it anew, piece by piece."""
@@ -71,10 +72,10 @@ def recording(utterance: Utterance) -> audio.Source:
     _, offset, size = utterance.member
     try:
         with open(utterance.audio_filepath, "rb") as file:
+            if os.fstat(file.fileno()).st_size < offset + size:
+                raise AudioError(f"{utterance.name}: the tar file ends before it; copy it again.")
             file.seek(offset)
             data = file.read(size)
-    except OSError as error:
-        raise AudioError(f"{utterance.name}: cannot be read ({error.strerror}); check the path.") from None
-    if len(data) < size:
-        raise AudioError(f"{utterance.name}: the tar file ends before it; copy it again.")
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{utterance.name}: cannot be read ({reason(error)}); check the path.") from None
     return audio.from_bytes(data, utterance.name)

@@ -11,6 +11,8 @@ import contextlib
 import dataclasses
 import json
 import os
+import reprlib
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,15 +132,16 @@ def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]
 def _parse(line: str, where: str, folder: Path, needs_audio: bool) -> Utterance:
     try:
         entry = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ManifestError(f"{where}: not a JSON object ({error.msg}); one utterance a line.") from None
+    except (ValueError, RecursionError) as error:
+        what = getattr(error, "msg", "nested too deep, or a number too long")
+        raise ManifestError(f"{where}: not a JSON object ({what}); one utterance a line.") from None
     if not isinstance(entry, dict):
         raise ManifestError(f"{where}: not a JSON object; one utterance a line.")
     if needs_audio and not (entry.get("audio_filepath") or entry.get("features_filepath")):
         raise ManifestError(f"{where}: neither audio_filepath nor features_filepath is given.")
     for key in ("audio_filepath", "features_filepath", "speaker"):
         if entry.get(key) is not None and not isinstance(entry[key], str):
-            raise ManifestError(f"{where}: {key} must be a string, not {entry[key]!r}.")
+            raise ManifestError(f"{where}: {key} must be a string, not {reprlib.repr(entry[key])}.")
     if not isinstance(entry.get("text"), str):
         raise ManifestError(f"{where}: text is missing or not a string.")
     known = {key: value for key, value in entry.items() if key in _FIELDS}
@@ -152,8 +155,8 @@ def _parse(line: str, where: str, folder: Path, needs_audio: bool) -> Utterance:
 
 def _seconds(entry: Mapping[str, Any], key: str, where: str) -> float:
     value = entry.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-        raise ManifestError(f"{where}: {key} must be a number of seconds, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= sys.float_info.max:
+        raise ManifestError(f"{where}: {key} must be a number of seconds, not {reprlib.repr(value)}.")
     return float(value)
 
 
@@ -164,7 +167,9 @@ def _member(entry: Mapping[str, Any], where: str) -> Member | None:
             return None
         case [str(name), int(offset), int(size)] if offset >= 0 and size >= 0 and entry.get("audio_filepath"):
             return Member(name, offset, size)
-    raise ManifestError(f"{where}: member must be [name, offset, size] in a tar file, not {value!r}.")
+    raise ManifestError(
+        f"{where}: member must be [name, offset, size] in a tar file, not {reprlib.repr(value)}."
+    )
 
 
 def _absolute(path: str | None, folder: Path) -> str | None:

@@ -8,6 +8,11 @@ from asr.wording import counted
 CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 STRIDES = {1: (1,), 2: (2, 1), 3: (3, 1), 4: (2, 2), 8: (2, 2, 2)}
 """Total subsampling to the stride of each convolution."""
+_MOST = {
+    "num_layers": 100,
+    **dict.fromkeys(("hidden_size", "projection", "num_channels", "kernel_size", "lookahead"), 65536),
+}
+"""Beyond it a file is damaged, and its network would take all memory."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,9 @@ class ModelSettings:
             raise ConfigError(f"model.kernel_size={self.kernel_size} must be odd: time stays centred.")
         if min(self.num_layers, self.hidden_size, self.num_channels, self.kernel_size) < 1:
             raise ConfigError("model: num_layers, hidden_size, num_channels, kernel_size must be positive.")
+        for key, most in _MOST.items():
+            if getattr(self, key) > most:
+                raise ConfigError(f"model.{key}={getattr(self, key)} is more than {most}.")
         for key in ("projection", "lookahead"):
             if getattr(self, key) < 0:
                 raise ConfigError(f"model.{key}={getattr(self, key)} must not be negative; 0 is none.")

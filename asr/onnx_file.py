@@ -18,6 +18,8 @@ SUFFIX = ".onnx"
 FORMAT_VERSION = 1
 _FORMAT, _CHECKSUM = "asr.format_version", "asr.sha256"
 _TEXTS = 14
+_LARGEST_TEXT = 1 << 20
+"""Bytes; settings, symbols and a card are some kB, and what is far more is no text of a model's."""
 
 
 class _Field(NamedTuple):
@@ -44,9 +46,13 @@ def read_text(path: Path) -> str:
 
     Raises:
         OSError: there is no such file, or no text of that name.
+        ValueError: it is no UTF-8, or far too large.
         CheckpointError: the exported model is damaged, or none of ours.
     """
     if not is_exported(path.parent):
+        if not path.is_file():  # a pipe would be waited for
+            raise FileNotFoundError(f"there is no file {path.name}")
+        _check_size(path.stat().st_size)
         return path.read_text(encoding="utf-8")
     texts = _read_texts(path.parent)
     if path.name not in texts:
@@ -91,6 +97,11 @@ def write(path: Path, graph: bytes, texts: Mapping[str, str]) -> None:
         raise CheckpointError(
             f"{path}: the model cannot be written ({error.strerror}); make room, or choose another place."
         ) from None
+
+
+def _check_size(size: int) -> None:
+    if size > _LARGEST_TEXT:
+        raise ValueError(f"{size} bytes are too many for a text of a model")
 
 
 def _read_texts(path: Path) -> dict[str, str]:
@@ -155,6 +166,7 @@ def _varint(content: bytes | mmap.mmap, position: int) -> tuple[int, int]:
 
 def _parse(entry: bytes) -> tuple[str, str]:
     """Name (field 1) and text (field 2) of an entry."""
+    _check_size(len(entry))
     parts = {field.number: entry[field.value : field.end].decode() for field in _fields(entry)}
     return parts.get(1, ""), parts.get(2, "")
 

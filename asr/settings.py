@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import math
 import os
+import reprlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -23,8 +24,18 @@ from asr.feature_settings import FeatureSettings
 from asr.model_settings import ModelSettings
 from asr.onnx_file import read_text
 from asr.text import TextSettings
+from asr.wording import printable
 
 T = TypeVar("T")
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Builds no objects, and follows no aliases: nine lines of them can stand for more than memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("settings have no aliases")
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True)
@@ -189,7 +200,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     kinds = typing.get_type_hints(cls)
     arguments = {}
     for key, value in values.items():
-        path = f"{where}{key}"
+        path = f"{where}{printable(str(key))}"
         if key not in kinds:
             raise ConfigError(f"{path} is no setting{nearest(str(key), kinds, where)}")
         arguments[key] = _convert(kinds[key], value, path)
@@ -222,15 +233,15 @@ def save_yaml(settings: Any, path: str | os.PathLike[str], **header: Any) -> Non
 
 
 def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A mapping read with the safe loader, which builds no objects; out of an exported model too.
+    """A mapping read without building any objects; out of an exported model too.
 
     Raises:
         CheckpointError: the exported model that it should lie in is damaged.
         ConfigError: the file is missing or is not a YAML mapping.
     """
     try:
-        values = yaml.safe_load(read_text(Path(path)))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = _Loader(read_text(Path(path))).get_single_data()
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]}).") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: not a YAML mapping.")
@@ -244,17 +255,17 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
     if typing.get_origin(kind) is tuple:
         members = [value] if isinstance(value, str | float | int) else value
         if not isinstance(members, Sequence):
-            raise ConfigError(f"{path}={value!r} is no list.")
+            raise ConfigError(f"{path}={reprlib.repr(value)} is no list.")
         return tuple(_convert(typing.get_args(kind)[0], member, path) for member in members)
     if not dataclasses.is_dataclass(choices[0]):
         return _convert_leaf(choices[0], value, path)
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{path}={value!r} is a value, but {path} is a group of settings.")
+        raise ConfigError(f"{path}={reprlib.repr(value)} is a value, but {path} is a group of settings.")
     return build(typing.cast(type, choices[0]), value, f"{path}.")
 
 
 def _convert_leaf(kind: type, value: Any, path: str) -> Any:
-    problem = ConfigError(f"{path}={value!r} is not of type {kind.__name__}.")
+    problem = ConfigError(f"{path}={reprlib.repr(value)} is not of type {kind.__name__}.")
     if kind is str and isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
     if kind is bool or isinstance(value, bool):
@@ -266,7 +277,7 @@ def _convert_leaf(kind: type, value: Any, path: str) -> Any:
     # Numbers may come as text: YAML reads 1e-3 as a string.
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise problem from None
     if not math.isfinite(number) or (kind is int and not number.is_integer()):
         raise problem

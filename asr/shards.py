@@ -10,6 +10,8 @@ import glob
 import json
 import os
 import re
+import reprlib
+import sys
 import tarfile
 from collections import defaultdict
 from typing import Any
@@ -18,6 +20,8 @@ from asr import audio
 from asr.errors import AudioError, ManifestError
 from asr.manifest import Member, Utterance, read_manifest
 
+_LARGEST_TEXT = 1 << 24
+"""Bytes of a text, or of what is said of an utterance."""
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -72,12 +76,14 @@ def _read(path: str) -> list[Utterance]:
                 if member.isfile() and key and dot:
                     samples[os.path.join(folder, key)][extension.lower()] = member
             return [_utterance(tar, path, key, parts) for key, parts in samples.items()]
-    except (OSError, tarfile.TarError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, tarfile.TarError, ValueError, RecursionError) as error:
         raise ManifestError(f"{path}: not a plain, whole tar file with UTF-8 texts ({error}).") from None
 
 
 def _utterance(tar: tarfile.TarFile, path: str, key: str, parts: dict[str, tarfile.TarInfo]) -> Utterance:
     stated: dict[str, Any] = json.loads(_bytes(tar, parts["json"])) if "json" in parts else {}
+    if not isinstance(stated, dict):
+        raise ValueError(f"{key}.json is no JSON object")
     if "txt" in parts:
         stated = {"text": _bytes(tar, parts["txt"]).decode("utf-8-sig").strip(), **stated}
     recordings = [part for name, part in parts.items() if f".{name.rpartition('.')[2]}" in audio.SUFFIXES]
@@ -89,14 +95,22 @@ def _utterance(tar: tarfile.TarFile, path: str, key: str, parts: dict[str, tarfi
     recording = recordings[0]
     return Utterance(
         audio_filepath=path,
-        duration=float(stated["duration"]) if "duration" in stated else _duration(tar, path, recording),
+        duration=_seconds(stated["duration"]) if "duration" in stated else _duration(tar, path, recording),
         text=stated["text"],
         speaker=stated.get("speaker"),
         member=Member(recording.name, recording.offset_data, recording.size),
     )
 
 
+def _seconds(stated: Any) -> float:
+    if not isinstance(stated, int | float) or not 0 <= stated <= sys.float_info.max:
+        raise ValueError(f"a duration of {reprlib.repr(stated)} is no number of seconds")
+    return float(stated)
+
+
 def _bytes(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > _LARGEST_TEXT:  # a sparse member may state more than any memory holds
+        raise ValueError(f"{member.size} bytes are too many for the text {member.name}")
     file = tar.extractfile(member)
     return file.read() if file else b""
 

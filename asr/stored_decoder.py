@@ -70,7 +70,8 @@ class StoredDecoder:
         if self.decoder not in DECODERS:
             raise CheckpointError(f"decoder={self.decoder!r} is not one of {', '.join(DECODERS)}.")
         # A model is a directory: what it needs lies in it, wherever it is copied to.
-        if self.language_model is not None and Path(self.language_model).name != self.language_model:
+        name = self.language_model
+        if name is not None and (Path(name).name != name or name in ("", "..")):
             raise CheckpointError(f"language_model={self.language_model!r} is no name of a file beside it.")
 
     @property

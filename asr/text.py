@@ -147,7 +147,7 @@ class Vocabulary:
         """
         try:
             lines = read_text(Path(path)).rstrip("\n").split("\n")  # not splitlines: U+2028 may be a symbol
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise VocabularyError(f"{path}: the vocabulary cannot be read ({error}).") from None
         if lines[0] != BLANK:
             raise VocabularyError(f"{path}: line 1 must be {BLANK}, not {lines[0]!r}.")

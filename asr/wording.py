@@ -7,6 +7,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
+def printable(text: str) -> str:
+    """The text in one line; what would move a cursor, or is no character, is escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def reason(error: object) -> str:
     """The short cause out of a library's message, without the path that we name ourselves."""
     # FFmpeg's errors have it too, and only some of them are OSErrors.

@@ -5,14 +5,16 @@ Results go to stdout, everything else to stderr. Heavy imports wait until a comm
 """
 
 import logging
+import os
 import sys
 from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from asr.cli.console import Once
+from asr.cli.console import Formatter, Once
 from asr.errors import AsrError
+from asr.wording import printable
 
 COMMANDS = (
     *("transcribe", "align", "listen", "train", "tune", "evaluate", "score", "compare"),
@@ -56,19 +58,31 @@ def _version(
 def main() -> None:
     """The entry point of the ``asr`` command; errors of ours are one sentence, never a traceback."""
     once = Once()
-    logging.basicConfig(format="asr: %(message)s", level=logging.WARNING)
+    logging.basicConfig(level=logging.WARNING)
+    logging.root.handlers[0].setFormatter(Formatter("asr: %(message)s"))
     logging.root.handlers[0].addFilter(once)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names are bytes
     try:
-        build_app()()
+        try:
+            build_app()()
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our stdout (head, say) has seen enough.
         sys.stderr.close()
         sys.exit(1)
     except AsrError as error:
-        sys.exit(f"asr: {error}")
+        sys.exit(f"asr: {printable(str(error))}")
     except OSError as error:
-        if error.filename is None:
-            raise
-        sys.exit(f"asr: {error.filename}: {error.strerror}; check the path, its permissions and the disk.")
+        place = printable(str(error.filename or "standard output or a file"))
+        _forget_stdout()
+        sys.exit(f"asr: {place}: {error.strerror}; check the path, its permissions and the disk.")
     finally:
         once.conclude()
+
+
+def _forget_stdout() -> None:
+    """What could not be written would else be tried once more, and fail with a traceback, when Python ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)

@@ -5,6 +5,8 @@ import multiprocessing
 import sys
 from typing import TYPE_CHECKING
 
+from asr.wording import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -16,7 +18,16 @@ def say(line: str) -> None:
 
 def complain(sentence: str) -> None:
     """What failed, as one sentence that begins with the command's name, as compilers' do."""
-    print(f"asr: {sentence}", file=sys.stderr)
+    print(f"asr: {printable(sentence)}", file=sys.stderr)
+
+
+class Formatter(logging.Formatter):
+    """Warnings of ours as sentences of one line each, whatever file they name."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """What is printed."""
+        text = super().format(record)
+        return printable(text) if record.name.startswith("asr.") else text
 
 
 class Once(logging.Filter):

@@ -33,6 +33,7 @@ from asr.wording import counted
 MAX_ORDER = 6
 _BLOCK = 1 << 16
 """Lines taken at a time: enough to drown the cost of a call, few enough to stay small in memory."""
+_LONGEST_LINE = 1 << 20  # bytes: a gigabyte of packed zeros must not come as one
 _LARGE = 1e30
 """No log-probability that was computed; beyond it lie infinity and what float32 turns into it."""
 
@@ -131,7 +132,7 @@ class _Reader:
 
     def __init__(self, path: str, file: IO[bytes]):
         self.path = path
-        self.lines: Iterator[bytes] = iter(file)
+        self.lines: Iterator[bytes] = iter(lambda: file.readline(_LONGEST_LINE), b"")
         self.number = 0
         self.ids: dict[bytes, int] = {}
 

@@ -162,7 +162,7 @@ def _unpack(file: IO[bytes], path: str) -> NGram:
         if end != len(mapped) or not _is_sound(model):
             raise ValueError("it is damaged: what it holds does not fit together")
         return model
-    except (ValueError, LookupError, TypeError, OverflowError, struct.error) as error:
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError, struct.error) as error:
         raise LanguageModelError(
             f"{path}: the packed language model cannot be used ({error}); pack it again from the ARPA file."
         ) from None

@@ -50,7 +50,8 @@ class Job:
         if isinstance(self.source, Utterance):
             return self.source.duration
         with contextlib.suppress(AudioError):
-            if self.source != STDIN and (stated := audio.stated_duration(self.source)) is not None:
+            # Not of a pipe, which can be read once only.
+            if os.path.isfile(self.source) and (stated := audio.stated_duration(self.source)) is not None:
                 return stated
         return self.size / 32_000
 

@@ -1,15 +1,17 @@
 """Where transcripts go: to stdout in the order of the inputs, or each to a file that is whole or not there."""
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from asr.errors import AsrError
+from asr.errors import AsrError, OutputError
 from asr.transcription.jobs import Job
 from asr.types import Transcript
+from asr.wording import printable, reason
 from asr.writers import FORMATS, NOTHING
 
 
@@ -58,7 +60,7 @@ class Printed:
         else:
             text = "\n" if self.format == "txt" else ""
         if self.with_filename and self.format == "txt":
-            text = "".join(f"{job.name}\t{line}" for line in text.splitlines(keepends=True))
+            text = "".join(f"{printable(job.name)}\t{line}" for line in text.splitlines(keepends=True))
         return text
 
 
@@ -76,7 +78,9 @@ class Saved:
         """Write beside, then rename; of what failed nothing is written."""
         if isinstance(outcome, Transcript):
             for format in self.formats:
-                os.replace(self._write_partial(job, format, outcome), self._path(job, format))
+                path = self._path(job, format)
+                with _told_if_full(path):
+                    os.replace(self._write_partial(job, format, outcome), path)
 
     def put_begun(self, job: Job, transcript: Transcript) -> str:
         """Leave it where a whole one is written: NAME.FORMAT.partial, which the next start replaces."""
@@ -90,5 +94,21 @@ class Saved:
         path = self._path(job, format)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
-        partial.write_text(FORMATS[format](job.name, transcript, self.meta), encoding="utf-8")
+        text = FORMATS[format](job.name, transcript, self.meta)
+        try:
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
         return partial
+
+
+@contextlib.contextmanager
+def _told_if_full(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({reason(error)}); make room or choose another --output-dir, "
+            "and the same command goes on where it stopped."
+        ) from None
