@@ -75,7 +75,7 @@ def test_a_folder_of_bad_recordings(bad_files, tmp_path):
     refused = {folder / one.name: one.reason for one in files if one.reason} | others
     heard = [folder / one.name for one in files if not one.reason]
     assert len(refused) >= 60
-    done = run("transcribe", *heard, *refused, GOOD.audio_filepath, "-f", "json")
+    done = run("transcribe", "-m", "digits-en", *heard, *refused, GOOD.audio_filepath, "-f", "json")
     assert done.code == 1
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) == len(heard) + len(refused) + 1
@@ -92,7 +92,7 @@ def test_a_folder_of_bad_recordings(bad_files, tmp_path):
 def test_a_name_of_any_bytes_is_one_line_of_text(bad_files):
     folder, files = bad_files
     odd = [one.name for one in files if not one.name.isprintable()]
-    done = run("transcribe", *(folder / name for name in odd), "-H", "-q")
+    done = run("transcribe", "-m", "digits-en", *(folder / name for name in odd), "-H", "-q")
     assert len(done.stdout.splitlines()) == len(odd)
     assert r"two\nlines.wav" in done.stdout
     assert r"\x1b[31mred.wav" in done.stdout
@@ -115,13 +115,15 @@ def test_what_may_not_be_read_or_written(tmp_path):
     (tmp_path / "mine.wav").chmod(0)
     closed.chmod(0)
     try:
-        done = as_a_user("transcribe", tmp_path / "mine.wav", closed / "inside.wav", GOOD.audio_filepath)
+        done = as_a_user(
+            "transcribe", "-m", "digits-en", tmp_path / "mine.wav", closed / "inside.wav", GOOD.audio_filepath
+        )
         assert (done.code, done.stdout) == (1, f"\n\n{HEARD}\n")
         for path in (tmp_path / "mine.wav", closed / "inside.wav"):
             denied = r"cannot be read \(Permission denied\); check the path and its permissions\."
             assert sentence_of(path, denied).search(done.stderr)
         closed.chmod(0o500)
-        done = as_a_user("transcribe", GOOD.audio_filepath, "-o", closed, "-q")
+        done = as_a_user("transcribe", "-m", "digits-en", GOOD.audio_filepath, "-o", closed, "-q")
         assert re.fullmatch(rf"asr: {closed}.*: .*Permission denied.*; .+\.\n", done.stderr)
         assert done.code == 1
     finally:
@@ -140,7 +142,18 @@ def full_disk(size: int) -> Callable[[], None]:
 
 def test_a_full_disk_is_one_sentence(tmp_path):
     out = tmp_path / "out"
-    done = run("transcribe", SAMPLES, "-f", "json,txt", "-o", out, "-q", preexec_fn=full_disk(1000))
+    done = run(
+        "transcribe",
+        "-m",
+        "digits-en",
+        SAMPLES,
+        "-f",
+        "json,txt",
+        "-o",
+        out,
+        "-q",
+        preexec_fn=full_disk(1000),
+    )
     assert re.fullmatch(
         rf"asr: {out}/.+\.json: cannot be written \(File too large\); make room or choose another .+\.\n",
         done.stderr,

@@ -42,7 +42,7 @@ def test_evaluate_scores_what_the_api_scores(tmp_path: Path) -> None:
     words = evaluation.words
     assert done.stdout.startswith(f"%WER {100 * words.rate:.2f} [ {words.errors} / {words.num_reference}, ")
     assert re.search(r"^95 % interval [\d.]+ to [\d.]+ ", done.stdout, re.MULTILINE)
-    assert "<audio" in (tmp_path / "report" / "report.html").read_text()
+    assert "01-espeak-en-us+travis.wav" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_evaluate_counts_what_cannot_be_read(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ FIRST, SECOND, THIRD = read_manifest(SAMPLES / "samples.jsonl")[:3]
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "asr", "align", *map(str, arguments)]
+    command = [sys.executable, "-m", "asr", "align", "-m", "digits-en", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -11,7 +11,7 @@ SAMPLE = Path(__file__).parent.parent / "recipes" / "demo" / "samples" / "05-fli
 
 
 def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "asr", "inspect", *map(str, arguments)]
+    command = [sys.executable, "-m", "asr", "inspect", "-m", "digits-en", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 

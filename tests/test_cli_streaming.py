@@ -23,9 +23,12 @@ PAUSE = np.random.default_rng(0).normal(0, 20, 2 * RATE).astype(np.int16)
 SPEECH = np.concatenate([SOUNDS[0], PAUSE, SOUNDS[1], PAUSE[:RATE]])
 
 
+LISTEN = [sys.executable, "-m", "asr", "listen", "-m", "digits-en"]
+
+
 def listen(*arguments: object, modules: Path | None = None) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join(filter(None, [str(modules or ""), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "asr", "listen", *map(str, arguments)]
+    command = [*LISTEN, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
 
 
@@ -57,7 +60,19 @@ def test_a_wav_from_a_pipe_gives_partials_and_finals_in_json(recording: Path) ->
 
 
 def test_a_final_is_there_while_the_pipe_is_open() -> None:
-    command = [sys.executable, "-m", "asr", "transcribe", "-", "--raw", "--rate", str(RATE), "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "asr",
+        "transcribe",
+        "-m",
+        "digits-en",
+        "-",
+        "--raw",
+        "--rate",
+        str(RATE),
+        "-q",
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdin.write(np.concatenate([SOUNDS[0], PAUSE, PAUSE]).tobytes())
         process.stdin.flush()
@@ -101,7 +116,18 @@ def test_a_recording_is_played_as_a_microphone(recording: Path) -> None:
 
 def test_a_terminal_sees_what_is_not_final_yet(recording: Path) -> None:
     ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "asr", "listen", "--file", str(recording), "--speed", "1000"]
+    command = [
+        sys.executable,
+        "-m",
+        "asr",
+        "listen",
+        "-m",
+        "digits-en",
+        "--file",
+        str(recording),
+        "--speed",
+        "1000",
+    ]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"})
     os.close(theirs)
     shown = os.read(ours, 1 << 16).decode()
@@ -113,7 +139,18 @@ def test_a_terminal_sees_what_is_not_final_yet(recording: Path) -> None:
 
 def test_ctrl_c_writes_what_was_said_until_then(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.concatenate([SPEECH, np.tile(PAUSE, 300)]), RATE)
-    command = [sys.executable, "-m", "asr", "listen", "--file", str(tmp_path / "long.wav"), "-f", "json"]
+    command = [
+        sys.executable,
+        "-m",
+        "asr",
+        "listen",
+        "-m",
+        "digits-en",
+        "--file",
+        str(tmp_path / "long.wav"),
+        "-f",
+        "json",
+    ]
     with subprocess.Popen(
         [*command, "--speed", "4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -22,7 +22,7 @@ PATHS = [utterance.audio_filepath for utterance in UTTERANCES]
 
 
 def run(*arguments: str | Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "asr", "transcribe", *map(str, arguments)]
+    command = [sys.executable, "-m", "asr", "transcribe", "-m", "digits-en", *map(str, arguments)]
     done = subprocess.run(command, input=stdin, capture_output=True, check=False)
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
