@@ -21,13 +21,15 @@ FLOORS = {
     **dict.fromkeys(("cli", "__main__"), 7),
     **dict.fromkeys(("config", "experiment", "ablation", "recipe", "sweep", "download"), 6),
     **dict.fromkeys(("training", "tuning", "plan"), 5),
-    **dict.fromkeys(("evaluation", "report", "results", "dev_set", "learning_curve", "comparison"), 4),
+    **dict.fromkeys(
+        ("evaluation", "report", "results", "dev_set", "learning_curve", "comparison", "audit"), 4
+    ),
     **dict.fromkeys(("recognizer",), 3),
     **dict.fromkeys(("settings", "acoustic", "checkpoint", "stored_decoder", "inputs", "data", "shards"), 2),
     **dict.fromkeys(("corpus", "writers", "synthesis"), 2),
     **dict.fromkeys(("audio", "audio_files", "feature_files", "features", "feature_settings"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
-    **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),
+    **dict.fromkeys(("decoding", "lm", "alignment", "viterbi", "fit"), 1),
     **dict.fromkeys(("errors", "types", "compiled", "wording"), 0),
 }
 
@@ -44,6 +46,7 @@ SIBLINGS = {
     ("comparison", "evaluation"),
     ("results", "evaluation"),
     ("dev_set", "evaluation"),
+    ("audit", "evaluation"),
     ("checkpoint", "settings"),
     ("stored_decoder", "settings"),
     ("checkpoint", "acoustic"),
@@ -90,6 +93,7 @@ WITHOUT_TORCH = [
         "evaluation",
         "report",
         "comparison",
+        "audit",
         "dev_set",
         "plan",
         "learning_curve",
@@ -98,6 +102,7 @@ WITHOUT_TORCH = [
         "shards",
         "lm",
         "alignment",
+        "fit",
     ),
 ]
 """Rooms whose import, whatever they import in turn, must not load torch."""

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +22,18 @@ UNFIT = 0.05
 FAR = 4.0
 """Robust standard deviations, from where on a rate or a fit is remarked upon."""
 
+Notes = Mapping[int, Sequence[str]]
 Usual = Sequence[tuple[Weighed, Evidence]]
 
 
-def judge(heard: Sequence[Weighed | Unheard], defects: Mapping[int, Sequence[str]]) -> Audit:
-    """Verdicts on all that one model heard; ``defects`` are what is known without it, by position.
+def judge(
+    heard: Sequence[Weighed | Unheard],
+    defects: Notes = MappingProxyType({}),
+    notes: Notes = MappingProxyType({}),
+) -> Audit:
+    """Verdicts on all that one model heard, in their order.
+
+    ``defects`` are known without it, by position, and decide; ``notes`` are only added to the remarks.
 
     Raises:
         ManifestError: there is too little without defects to learn from.
@@ -41,12 +50,15 @@ def judge(heard: Sequence[Weighed | Unheard], defects: Mapping[int, Sequence[str
         )
     known = {one.index for one, _ in usual}
     certain = [_certain(one, defects.get(one.index, ())) for one in heard if one.index not in known]
-    verdicts, power = _weigh_up(usual)
-    return Audit((*certain, *verdicts), power)
+    judged, power = _weigh_up(usual)
+    verdicts = [
+        replace(one, remarks=(*one.remarks, *notes.get(one.index, ()))) for one in (*certain, *judged)
+    ]
+    return Audit(tuple(verdicts), power)
 
 
 def merge(audits: Sequence[Audit]) -> Audit:
-    """Of several models, each of which judged its own part."""
+    """Of models each of which judged its own part: the most doubtful first."""
     verdicts = [verdict for one in audits for verdict in one.verdicts]
     faults = [fault for fault in audits[0].power if all(fault in one.power for one in audits)]
     return Audit(
@@ -57,7 +69,14 @@ def merge(audits: Sequence[Audit]) -> Audit:
 
 def _certain(one: Weighed | Unheard, defects: Sequence[str]) -> Verdict:
     if isinstance(one, Unheard):
-        return Verdict(one.index, one.utterance, np.inf, CERTAIN, remarks=tuple(defects) or (one.reason,))
+        return Verdict(
+            one.index,
+            one.utterance,
+            np.inf,
+            CERTAIN,
+            remarks=tuple(defects) or (one.reason,),
+            is_unheard=True,
+        )
     tokens = tuple(one.utterance.text.split())
     remarks = tuple(defects) or ("no text, or too long a one for the recording",)
     return Verdict(one.index, one.utterance, np.inf, CERTAIN, tokens, one.heard, remarks=remarks)

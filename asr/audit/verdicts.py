@@ -29,6 +29,8 @@ class Verdict:
     gaps: tuple[int, ...] = ()
     """Words before which something seems to be missing; the number of words for the end."""
     remarks: tuple[str, ...] = ()
+    is_unheard: bool = False
+    """Whether the recording could not be read."""
 
 
 CERTAIN = "defect"

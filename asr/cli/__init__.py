@@ -17,6 +17,7 @@ from asr.errors import AsrError
 def build_app() -> typer.Typer:
     """The whole command tree."""
     from asr.cli import data, lm
+    from asr.cli.audit import audit
     from asr.cli.compare import compare
     from asr.cli.doctor import doctor
     from asr.cli.evaluate import evaluate
@@ -36,7 +37,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version)
-    for command in (transcribe, train, tune, evaluate, score, compare, models, doctor):
+    for command in (transcribe, train, tune, evaluate, score, compare, audit, models, doctor):
         app.command()(command)
     app.add_typer(data.app(), name="data")
     app.add_typer(lm.app(), name="lm")
