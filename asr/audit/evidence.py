@@ -6,7 +6,7 @@ a difference of 5 nats says that the recording prefers the text e^5 times to the
 """
 
 import random
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class Evidence:
     whole: float
     """The text against texts of about its length."""
     words: tuple[float, ...]
-    """Each word against other words in its place."""
+    """Each word against others of its length."""
     gaps: tuple[float, ...]
     """Before each word and behind the last: nothing against a word more."""
     needless: tuple[float, ...]
@@ -58,7 +58,10 @@ class Rivals:
         self.space = [vocabulary.symbols.index(" ")] if " " in vocabulary else []
         self._texts = sorted(written, key=lambda text: (len(text), text))
         self._lengths = [len(text) for text in self._texts]
-        self._words = sorted(word for text in texts for word in normalize(text, settings).split())
+        self._words = sorted(
+            (word for text in written for word in text.split()), key=lambda word: (len(word), word)
+        )
+        self._word_lengths = [len(word) for word in self._words]
 
     def tokens(self, text: str) -> list[str]:
         """The words of a text that the model can write, as it writes them."""
@@ -79,8 +82,17 @@ class Rivals:
         return draw.choice(self._texts)
 
     def words(self, draw: random.Random) -> list[str]:
-        """As often as the corpus has them."""
+        """Any words, as often as the corpus has them."""
         return draw.sample(self._words, min(WORDS, len(self._words)))
+
+    def words_like(self, word: str, draw: random.Random) -> list[str]:
+        """Other words of its length, give or take a letter."""
+        first = bisect_left(self._word_lengths, len(word) - 1)
+        last = bisect_right(self._word_lengths, len(word) + 1)
+        # Where too few are so long: those next to them.
+        first, last = max(0, min(first, last - WORDS)), max(last, first + WORDS)
+        near = [one for one in self._words[first:last] if one != word]
+        return draw.sample(near, min(WORDS, len(near)))
 
 
 def weigh(log_probs: LogProbs, text: str, rivals: Rivals, draw: random.Random) -> Evidence | None:
@@ -158,7 +170,8 @@ def _around(
         nothing, *more = windows.scores(place, place, [[], *others])
         gaps.append(_against(nothing, more))
     for place, token in enumerate(tokens):
-        own, without, *instead = windows.scores(place, place + 1, [[token], [], *others])
+        rest = [[word] for word in rivals.words_like(token, draw)]
+        own, without, *instead = windows.scores(place, place + 1, [[token], [], *rest])
         words.append(_against(own, instead))
         needless.append(_against(own, [without]))
     return tuple(words), tuple(gaps), tuple(needless)

@@ -23,9 +23,9 @@ b {{ font-variant-numeric: tabular-nums; }} audio {{ display: block; height: 2.2
 </style>
 <h1>{title}</h1>
 <p>{about}</p>
-<p>Most doubtful first. Doubt is the log of how much likelier the text is one made wrong than one that stands as it was
-written. <mark>Words</mark> that fit worst of the corpus are marked, <mark>…</mark> is where something seems to be missing;
-grey is what the model writes.</p>
+<p>Most doubtful first. Doubt is the log of how much likelier the text is one made wrong than one that stands as it
+was written. <mark>Words</mark> that fit worst of the corpus are marked, <mark>...</mark> is where something seems to be
+missing; grey is what the model writes.</p>
 <p><label>Only with <input type="search" id="words" placeholder="words, speaker, fault"></label></p>
 <ol>
 {items}

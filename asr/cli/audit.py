@@ -47,12 +47,12 @@ def audit(
 ) -> None:
     """Rank transcripts by how much the audio contradicts them, and name the words that do not fit.
 
-    A model weighs each text against other texts, each word against other words, and each gap against a word more; what
-    is usual, and what texts made wrong on purpose look like, it learns from the corpus. So a weak model is enough, but it
-    must not have been trained on what it judges: give a model from elsewhere, or --folds.
+    A model weighs each text against other texts, each word against other words, and each gap against a word more;
+    what is usual, and what texts made wrong on purpose look like, it learns from the corpus. So a weak model is
+    enough, but it must not have been trained on what it judges: give a model from elsewhere, or --folds.
 
-    Prints the first rows; a page with players, audit.tsv and audit.json are written. Lines and recordings that cannot be
-    used are named, and make the exit code 1.
+    Prints the first rows; a page with players, and all rows as .tsv and .json, are written. Lines and recordings that
+    cannot be used are named, and make the exit code 1.
 
     Examples:
 
