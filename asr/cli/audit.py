@@ -20,27 +20,29 @@ Parts = list[tuple[str, Sequence[int]]]
 """Models, and the positions of the utterances that each is to judge."""
 
 
+Model = Annotated[
+    str | None, typer.Option("-m", "--model", help="A model that was not trained on these transcripts.")
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(min=2, help="Train so many models, each on what it is not to judge.", metavar="N"),
+]
+Page = Annotated[
+    Path,
+    typer.Option("-o", "--output", help="The page; .tsv, .json and the folds go beside it.", metavar="HTML"),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[GROUP=CHOICE|KEY=VALUE]...", help="With --folds: settings of `asr train`."),
+]
+
+
 def audit(
-    manifest: Annotated[
-        Path, typer.Argument(help="The transcripts to be doubted, as `asr data build` writes them.")
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[GROUP=CHOICE|KEY=VALUE]...", help="With --folds: settings of `asr train`."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("-m", "--model", help="A model that was not trained on these transcripts.")
-    ] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(min=2, help="Train so many models, each on what it is not to judge.", metavar="N"),
-    ] = None,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--output", help="The page; .tsv, .json and the folds go beside it.", metavar="HTML"
-        ),
-    ] = Path("audit.html"),
+    manifest: Annotated[Path, typer.Argument(help="What to doubt, as `asr data build` writes it.")],
+    overrides: Overrides = None,
+    model: Model = None,
+    folds: Folds = None,
+    output: Page = Path("audit.html"),
     top: Annotated[int, typer.Option(min=0, help="So many rows are printed; the .tsv has all.")] = 20,
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
@@ -62,7 +64,6 @@ def audit(
     """
     from asr.audit import files, page
     from asr.errors import ManifestError
-    from asr.evaluation.folder import write_text
     from asr.manifest import Utterance, read_lines
 
     if (model is None) == (folds is None):
@@ -81,17 +82,23 @@ def audit(
         else _folds(utterances, folds or 0, overrides or [], output)
     )
     found = _audit(parts, utterances, device, batch_size)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    setup = {"manifest": str(manifest), "models": [name for name, _ in parts]}
-    write_text(output.with_suffix(".tsv"), files.table(found, numbers))
-    write_text(output.with_suffix(".json"), files.document(found, numbers, setup))
-    write_text(output, page.render(found, numbers, f"{manifest.name}, audited", output.parent))
+    _write_files(output, found, numbers, {"manifest": str(manifest), "models": [name for name, _ in parts]})
     print(files.table(found, numbers, top), end="")
     say(f"{page.power(found)} {output} has players")
     unheard = [one for one in found.verdicts if one.is_unheard]
     for one in unheard:
-        complain(f"{one.utterance.name}: {'; '.join(one.remarks)}")
+        complain(f"{one.utterance.name}: {'; '.join(one.remarks).removesuffix('.')}.")
     raise typer.Exit(1 if broken or unheard else 0)
+
+
+def _write_files(output: Path, found: "Audit", numbers: Sequence[int], setup: dict[str, Any]) -> None:
+    from asr.audit import files, page
+    from asr.evaluation.folder import write_text
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_text(output.with_suffix(".tsv"), files.table(found, numbers))
+    write_text(output.with_suffix(".json"), files.document(found, numbers, setup))
+    write_text(output, page.render(found, numbers, f"{Path(setup['manifest']).name}, audited", output.parent))
 
 
 def _one_part(model: str, manifest: Path, utterances: "Sequence[Utterance]") -> Parts:

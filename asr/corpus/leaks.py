@@ -52,7 +52,8 @@ def find_overlaps(manifests: Manifests) -> Iterator[Leak]:
         for before, index in pairwise(segments):
             first, one = utterances[before], utterances[index]
             shared = min(first.start + first.duration, one.start + one.duration) - one.start
-            if _recording(first) == _recording(one) and shared > TOLERANCE:
+            is_same = (first.start, first.duration) == (one.start, one.duration)  # that is a duplicate
+            if _recording(first) == _recording(one) and shared > TOLERANCE and not is_same:
                 message = f"{shared:.2f} s of it are in {first.name} too; correct the times of one of them"
                 yield Leak(name, index, "overlap", message, "warning")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from corruption import KINDS, SHARE, corrupt
 
-from asr.audit import audit, files
+from asr.audit import Audit, audit, files
 from asr.corpus.split import folds
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.recognizer import load
@@ -43,11 +43,13 @@ def main() -> int:
     parser.add_argument("--manifest", type=Path, default=Path("data/speechocean762/train.jsonl"))
     parser.add_argument("--output-dir", type=Path, default=Path("runs/speechocean762-audit"))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--models", type=Path, nargs=2, help="of the two folds, trained already")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("overrides", nargs="*", help="further settings of the trainings")
     options = parser.parse_intermixed_args()
     utterances = read_manifest(options.manifest)
-    models = _train(utterances, options.output_dir, options.overrides)
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+    models = options.models or _train(utterances, options.output_dir, options.overrides)
     found = {seed: _count(utterances, seed, models) for seed in range(1, options.seeds + 1)}
     _write_real(utterances, models, options.output_dir / "as-they-are.tsv")
     result = _report(found, round(TOP * len(utterances)))
@@ -63,7 +65,7 @@ def _train(utterances: Sequence[Utterance], folder: Path, overrides: Sequence[st
     return [folder / "audit-folds" / f"fold-{number}" for number in (1, 2)]
 
 
-def _rank(utterances: Sequence[Utterance], models: Sequence[Path]):
+def _rank(utterances: Sequence[Utterance], models: Sequence[Path]) -> Audit:
     places = {id(utterance): index for index, utterance in enumerate(utterances)}
     parts = [[places[id(one)] for one in part] for part in folds(utterances, len(models))]
     return audit(
