@@ -4,9 +4,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import soundfile
+import typer
 from toys import random_texts, write_corpus
 
+from asr.cli.audit import audit
+from asr.errors import ManifestError
 from asr.manifest import read_manifest, write_manifest
 
 SAMPLES = Path(__file__).parent.parent / "recipes" / "demo" / "samples" / "samples.jsonl"
@@ -76,12 +80,11 @@ def test_folds_train_on_what_they_do_not_judge(tmp_path):
     assert len(found["setup"]["models"]) == 2
 
     write_manifest(manifest, corpus[:40])
-    refused = run(manifest, "--folds", 2, "-o", page, *settings)
-    assert refused.returncode == 1
-    assert "other utterances" in refused.stderr
+    with pytest.raises(ManifestError, match="other utterances"):
+        audit(manifest, [*settings], folds=2, output=page)
 
 
 def test_a_model_or_folds():
-    assert run(SAMPLES).returncode == 2
-    assert run(SAMPLES, "-m", "digits-en", "--folds", 2).returncode == 2
-    assert run(SAMPLES, "-m", "digits-en", "recipe=fsdd").returncode == 2
+    for wrong in ({}, {"model": "digits-en", "folds": 2}, {"model": "digits-en", "overrides": ["seed=2"]}):
+        with pytest.raises(typer.BadParameter):
+            audit(SAMPLES, **wrong)

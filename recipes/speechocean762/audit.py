@@ -1,7 +1,7 @@
 """Does `asr audit` find transcripts that were made wrong? 2 % of the training set's are, and two folds judge them.
 
     python recipes/speechocean762/audit.py
-    python recipes/speechocean762/audit.py --manifest data/speechocean762/train.jsonl --seeds 5 --check
+    python recipes/speechocean762/audit.py --manifest data/speechocean762/train.jsonl --seeds 1 2 3 --check
 
 The models are trained on the texts of the first seed, each on the half of the speakers that it does not judge. Texts
 made wrong with further seeds are judged by the same models, and so are the texts as they are.
@@ -42,24 +42,26 @@ def main() -> int:
     )
     parser.add_argument("--manifest", type=Path, default=Path("data/speechocean762/train.jsonl"))
     parser.add_argument("--output-dir", type=Path, default=Path("runs/speechocean762-audit"))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1, 2, 3], help="the models train on the first's texts"
+    )
     parser.add_argument("--models", type=Path, nargs=2, help="of the two folds, trained already")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("overrides", nargs="*", help="further settings of the trainings")
     options = parser.parse_intermixed_args()
     utterances = read_manifest(options.manifest)
     options.output_dir.mkdir(parents=True, exist_ok=True)
-    models = options.models or _train(utterances, options.output_dir, options.overrides)
-    found = {seed: _count(utterances, seed, models) for seed in range(1, options.seeds + 1)}
+    models = options.models or _train(utterances, options.seeds[0], options.output_dir, options.overrides)
+    found = {seed: _count(utterances, seed, models) for seed in options.seeds}
     _write_real(utterances, models, options.output_dir / "as-they-are.tsv")
     result = _report(found, round(TOP * len(utterances)))
     return int(options.check and result["recall"]["exchanged"] < LEAST_EXCHANGED)
 
 
-def _train(utterances: Sequence[Utterance], folder: Path, overrides: Sequence[str]) -> list[Path]:
+def _train(utterances: Sequence[Utterance], seed: int, folder: Path, overrides: Sequence[str]) -> list[Path]:
     """As a user would: the audit of the first seed's texts trains the folds."""
     manifest = folder / "corrupted.jsonl"
-    write_manifest(manifest, corrupt(utterances, 1)[0])
+    write_manifest(manifest, corrupt(utterances, seed)[0])
     command = [sys.executable, "-m", "asr", "audit", manifest, "--folds", "2", "-o", folder / "audit.html"]
     subprocess.run([*command, *TRAINING, *overrides], check=True, stdout=subprocess.DEVNULL)
     return [folder / "audit-folds" / f"fold-{number}" for number in (1, 2)]
@@ -92,7 +94,7 @@ def _report(found: Mapping[int, Mapping[str, tuple[int, int]]], first: int) -> d
         print(f"recall, {kind:10} {share:.2f}")
     print(f"precision          {precision:.2f}, {SHARE / TOP:.2f} at most")
     result = {"recall": recall, "precision": {"all": round(precision, 3)}}
-    print(json.dumps({"seeds": len(found), **result}))
+    print(json.dumps({"seeds": list(found), **result}))
     return result
 
 
