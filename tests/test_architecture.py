@@ -22,7 +22,17 @@ FLOORS = {
     **dict.fromkeys(("config", "experiment", "ablation", "recipe", "sweep", "download"), 6),
     **dict.fromkeys(("training", "tuning", "plan", "export"), 5),
     **dict.fromkeys(
-        ("evaluation", "report", "results", "dev_set", "learning_curve", "comparison", "transcription"), 4
+        (
+            "evaluation",
+            "report",
+            "results",
+            "dev_set",
+            "learning_curve",
+            "comparison",
+            "transcription",
+            "audit",
+        ),
+        4,
     ),
     **dict.fromkeys(("recognizer", "hearing", "streaming"), 3),
     **dict.fromkeys(
@@ -45,7 +55,7 @@ FLOORS = {
     ),
     **dict.fromkeys(("augment_settings", "model_settings", "onnx_file", "windows", "filters"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
-    **dict.fromkeys(("decoding", "lm", "alignment", "viterbi"), 1),
+    **dict.fromkeys(("decoding", "lm", "alignment", "viterbi", "fit"), 1),
     **dict.fromkeys(("errors", "types", "compiled", "wording"), 0),
 }
 
@@ -63,6 +73,7 @@ SIBLINGS = {
     ("comparison", "evaluation"),
     ("results", "evaluation"),
     ("dev_set", "evaluation"),
+    ("audit", "evaluation"),
     ("checkpoint", "settings"),
     ("stored_decoder", "settings"),
     ("checkpoint", "acoustic"),
@@ -127,6 +138,7 @@ WITHOUT_TORCH = [
         "evaluation",
         "report",
         "comparison",
+        "audit",
         "dev_set",
         "plan",
         "learning_curve",
@@ -137,6 +149,7 @@ WITHOUT_TORCH = [
         "alignment",
         "windows",
         "transcription",
+        "fit",
     ),
     *("settings", "augment_settings", "model_settings", "checkpoint", "stored_decoder"),
     *("onnx_file", "onnx_model"),

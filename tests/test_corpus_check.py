@@ -93,7 +93,8 @@ def test_segments_must_lie_inside_their_file(utterance):
         dataclasses.replace(whole, offset=offset, duration=duration, text="hello there")
         for offset, duration in ((1.0, 2.0), (0.0, 1.0), (2.0, 2.0), (5.0, 1.0))
     )
-    assert kinds(check({"train": [inside, begins, over, beyond]})) == [(2, "segment"), (3, "segment")]
+    assert kinds(check({"train": [inside, begins, over]})) == [(2, "segment"), (2, "overlap")]
+    assert kinds(check({"train": [beyond]})) == [(0, "segment")]
     assert check({"train": [begins]}) == []
     # Without an offset, what ends early is not a segment but a wrong duration.
     assert kinds(check({"train": [dataclasses.replace(begins, offset=None)]})) == [(0, "duration")]
@@ -177,6 +178,17 @@ def test_the_same_audio_twice_even_in_another_lossless_file(utterance, tmp_path)
     defect = only(check({"train": [first], "test": [other_text]}))
     assert (defect.manifest, defect.kind) == ("test", "duplicate")
     assert f"{first.name} in train, with another text" in defect.message
+
+
+def test_segments_that_share_sound_are_a_warning(utterance):
+    whole = utterance("a.wav", seconds=3.0)
+    first, touching, over = (
+        dataclasses.replace(whole, offset=offset, duration=1.0, text="hello there")
+        for offset in (0.0, 1.0, 1.7)
+    )
+    (defect,) = check({"train": [over, first, touching]})
+    assert (defect.index, defect.kind, defect.severity) == (0, "overlap", "warning")
+    assert "0.30 s" in defect.message
 
 
 def test_segments_of_one_file_are_not_duplicates_but_the_same_segment_is(utterance):

@@ -104,7 +104,7 @@ def check(
 
     if recipe and model:
         raise typer.BadParameter("give --recipe or -m, not both")
-    requirements = _requirements(recipe, model)
+    needed = requirements(recipe, model)
     read = {str(path): read_lines(path) for path in manifests}
     broken = [one for lines in read.values() for one in lines.values() if isinstance(one, ManifestError)]
     _print_broken(broken)
@@ -114,7 +114,7 @@ def check(
     }
     utterances = {name: list(lines.values()) for name, lines in sound.items()}
     with _progress("listening") as progress:
-        defects = check_corpus(utterances, requirements, progress)
+        defects = check_corpus(utterances, needed, progress)
     _print_defects(defects, {name: list(lines) for name, lines in sound.items()})
     _print_sizes(utterances)
     _print_kinds(defects, len(broken))
@@ -159,7 +159,8 @@ def split(
         print(path)
 
 
-def _requirements(recipe: str | None, model: str | None) -> "Requirements | None":
+def requirements(recipe: str | None, model: str | None) -> "Requirements | None":
+    """What a training with the recipe, or the model, asks of its data; None where neither is given."""
     if recipe is None and model is None:
         print(
             "asr: without --recipe or -m, whether texts fit their frames is not checked.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from asr.corpus.leaks import find_duplicates, find_shared
+from asr.corpus.leaks import find_duplicates, find_overlaps, find_shared
 from asr.corpus.listen import TOLERANCE, Fault, Heard, listen
 from asr.feature_settings import FeatureSettings
 from asr.manifest import Utterance
@@ -46,7 +46,7 @@ class Defect:
     """Position of the utterance in its manifest, from 0."""
     utterance: str
     kind: str
-    """audio, segment, duration, text, frames, rate, characters, duplicate, speaker or sentence."""
+    """audio, segment, duration, text, frames, rate, characters, duplicate, overlap, speaker or sentence."""
     message: str
     """What is wrong and the remedy: half a sentence, to stand behind the utterance's name."""
     severity: str = "error"
@@ -89,7 +89,7 @@ def check(
     heard = _listen_all(manifests, requirements, progress, hear)
     defects = list(_find_in_utterances(manifests, heard, requirements))
     prints = {name: [getattr(one, "fingerprint", None) for one in heard[name]] for name in manifests}
-    for leak in [*find_duplicates(manifests, prints), *find_shared(manifests)]:
+    for leak in [*find_duplicates(manifests, prints), *find_overlaps(manifests), *find_shared(manifests)]:
         name = manifests[leak.manifest][leak.index].name
         defects.append(Defect(leak.manifest, leak.index, name, leak.kind, leak.message, leak.severity))
     order = {name: position for position, name in enumerate(manifests)}

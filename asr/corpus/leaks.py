@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from asr.corpus.listen import TOLERANCE
 from asr.manifest import Utterance
 from asr.text import normalize
 from asr.wording import counted
@@ -40,6 +42,24 @@ def _duplicate(name: str, utterance: Utterance, first_name: str, first: Utteranc
     where = first.name if name == first_name else f"{first.name} in {first_name}"
     text = "" if normalize(first.text) == normalize(utterance.text) else ", with another text"
     return f"the same audio as {where}{text}; remove one of them"
+
+
+def find_overlaps(manifests: Manifests) -> Iterator[Leak]:
+    """Each segment that begins before one of the same recording has ended; a warning, for people talk at once too."""
+    for name, utterances in manifests.items():
+        segments = [n for n, one in enumerate(utterances) if one.offset is not None and one.audio_filepath]
+        segments.sort(key=lambda n: (_recording(utterances[n]), utterances[n].start))
+        for before, index in pairwise(segments):
+            first, one = utterances[before], utterances[index]
+            shared = min(first.start + first.duration, one.start + one.duration) - one.start
+            is_same = (first.start, first.duration) == (one.start, one.duration)  # that is a duplicate
+            if _recording(first) == _recording(one) and shared > TOLERANCE and not is_same:
+                message = f"{shared:.2f} s of it are in {first.name} too; correct the times of one of them"
+                yield Leak(name, index, "overlap", message, "warning")
+
+
+def _recording(utterance: Utterance) -> tuple[str, str]:
+    return utterance.audio_filepath or "", utterance.member.name if utterance.member else ""
 
 
 def find_shared(manifests: Manifests) -> Iterator[Leak]:

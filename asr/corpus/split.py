@@ -91,6 +91,28 @@ def portion(utterances: Sequence[Utterance], share: float, seed: int = 1) -> lis
     return _in_order(utterances, [order[: max(count, 1)]])
 
 
+def folds(utterances: Sequence[Utterance], count: int, seed: int = 1) -> list[list[Utterance]]:
+    """``count`` parts of about equal duration, each in the order given; a speaker is in one of them.
+
+    Where fewer speakers than folds are known, each utterance stands for itself.
+
+    Raises:
+        ManifestError: there are fewer utterances than folds.
+    """
+    speakers = {utterance.speaker for utterance in utterances}
+    groups = _groups(utterances, "utterance" if None in speakers or len(speakers) < count else "speaker")
+    if len(groups) < count:
+        raise ManifestError(f"{counted(len(groups), 'utterance')} cannot fill {count} folds; ask for fewer.")
+    random.Random(seed).shuffle(groups)
+    parts: list[list[Group]] = [[] for _ in range(count)]
+    seconds = [0.0] * count
+    for group in sorted(groups, key=_seconds, reverse=True):
+        shortest = seconds.index(min(seconds))
+        parts[shortest].append(group)
+        seconds[shortest] += _seconds(group)
+    return [_in_order(utterances, part) for part in parts]
+
+
 def _fitting_share(utterances: Sequence[Utterance]) -> float:
     tenth = min(0.1, MOST_SECONDS / max(_seconds(list(utterances)), 1.0))
     return min(0.2, max(tenth, FEWEST_UTTERANCES / max(len(utterances), 1)))
