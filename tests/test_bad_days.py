@@ -75,7 +75,7 @@ def test_a_folder_of_bad_recordings(bad_files, tmp_path):
     refused = {folder / one.name: one.reason for one in files if one.reason} | others
     heard = [folder / one.name for one in files if not one.reason]
     assert len(refused) >= 60
-    done = run("transcribe", "-m", "digits-en", *heard, *refused, GOOD.audio_filepath, "-f", "json")
+    done = run("transcribe", *heard, *refused, GOOD.audio_filepath, "-f", "json")
     assert done.code == 1
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) == len(heard) + len(refused) + 1
@@ -89,10 +89,10 @@ def test_a_folder_of_bad_recordings(bad_files, tmp_path):
     assert lines[-1]["text"] == HEARD
 
 
-def test_a_name_of_any_bytes_is_one_line_of_text(bad_files):
+def test_a_name_of_any_bytes_is_one_line_of_text(bad_files, digits_onnx):
     folder, files = bad_files
     odd = [one.name for one in files if not one.name.isprintable()]
-    done = run("transcribe", "-m", "digits-en", *(folder / name for name in odd), "-H", "-q")
+    done = run("transcribe", *(folder / name for name in odd), "-H", "-q", "-m", digits_onnx)
     assert len(done.stdout.splitlines()) == len(odd)
     assert r"two\nlines.wav" in done.stdout
     assert r"\x1b[31mred.wav" in done.stdout
@@ -107,7 +107,8 @@ def as_a_user(*arguments: str | Path) -> Done:
     return run(*arguments, prefix=("setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}"))
 
 
-def test_what_may_not_be_read_or_written(tmp_path):
+def test_what_may_not_be_read_or_written(tmp_path, digits_onnx):
+    command = ("transcribe", GOOD.audio_filepath, "-m", digits_onnx)  # which starts sooner
     closed = tmp_path / "closed"
     closed.mkdir()
     for path in (tmp_path / "mine.wav", closed / "inside.wav"):
@@ -115,15 +116,13 @@ def test_what_may_not_be_read_or_written(tmp_path):
     (tmp_path / "mine.wav").chmod(0)
     closed.chmod(0)
     try:
-        done = as_a_user(
-            "transcribe", "-m", "digits-en", tmp_path / "mine.wav", closed / "inside.wav", GOOD.audio_filepath
-        )
-        assert (done.code, done.stdout) == (1, f"\n\n{HEARD}\n")
+        done = as_a_user(*command, tmp_path / "mine.wav", closed / "inside.wav")
+        assert (done.code, done.stdout) == (1, f"{HEARD}\n\n\n")
         for path in (tmp_path / "mine.wav", closed / "inside.wav"):
             denied = r"cannot be read \(Permission denied\); check the path and its permissions\."
             assert sentence_of(path, denied).search(done.stderr)
         closed.chmod(0o500)
-        done = as_a_user("transcribe", "-m", "digits-en", GOOD.audio_filepath, "-o", closed, "-q")
+        done = as_a_user(*command, "-o", closed, "-q")
         assert re.fullmatch(rf"asr: {closed}.*: .*Permission denied.*; .+\.\n", done.stderr)
         assert done.code == 1
     finally:
@@ -140,20 +139,10 @@ def full_disk(size: int) -> Callable[[], None]:
     return limit
 
 
-def test_a_full_disk_is_one_sentence(tmp_path):
+def test_a_full_disk_is_one_sentence(tmp_path, digits_onnx):
     out = tmp_path / "out"
-    done = run(
-        "transcribe",
-        "-m",
-        "digits-en",
-        SAMPLES,
-        "-f",
-        "json,txt",
-        "-o",
-        out,
-        "-q",
-        preexec_fn=full_disk(1000),
-    )
+    command = ("transcribe", SAMPLES, "-m", digits_onnx, "-f", "json,txt", "-o", out, "-q")
+    done = run(*command, preexec_fn=full_disk(1000))
     assert re.fullmatch(
         rf"asr: {out}/.+\.json: cannot be written \(File too large\); make room or choose another .+\.\n",
         done.stderr,
