@@ -75,7 +75,7 @@ def test_a_folder_of_bad_recordings(bad_files, tmp_path):
     refused = {folder / one.name: one.reason for one in files if one.reason} | others
     heard = [folder / one.name for one in files if not one.reason]
     assert len(refused) >= 60
-    done = run("transcribe", *heard, *refused, GOOD.audio_filepath, "-f", "json")
+    done = run("transcribe", "-m", "digits-en", *heard, *refused, GOOD.audio_filepath, "-f", "json")
     assert done.code == 1
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) == len(heard) + len(refused) + 1
