@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.corpus.split import KEYS, portion, split, split_fittingly
+from asr.corpus.split import KEYS, folds, portion, split, split_fittingly
 from asr.errors import ManifestError
 from asr.manifest import Utterance
 
@@ -179,3 +179,23 @@ def test_portions_of_one_seed_lie_inside_one_another_whatever_the_order():
     assert [one.name for one in portion(TEN_SPEAKERS, 0.5, 8)] != [one.name for one in half]
     assert portion(TEN_SPEAKERS, 1.0) == TEN_SPEAKERS
     assert len(portion(TEN_SPEAKERS, 0.001)) == 1
+
+
+@given(CORPORA, st.integers(2, 4))
+def test_folds_hold_everything_once_and_no_speaker_twice(utterances, count):
+    if len(utterances) < count:
+        with pytest.raises(ManifestError):
+            folds(utterances, count)
+        return
+    parts = folds(utterances, count)
+    assert len(parts) == count
+    assert all(parts)
+    assert sorted(map(id, (one for part in parts for one in part))) == sorted(map(id, utterances))
+    speakers = [{one.speaker for one in part} for part in parts]
+    if len(set().union(*speakers)) >= count:
+        assert sum(map(len, speakers)) == len(set().union(*speakers))
+
+
+def test_folds_are_about_equally_long():
+    first, second = folds(TEN_SPEAKERS, 2)
+    assert seconds(first) == seconds(second) == 50.0
