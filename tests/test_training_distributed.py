@@ -158,7 +158,7 @@ def test_a_signal_ends_both_after_the_same_step(asked):
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=300)[1]
     assert said.count("SIGTERM: scoring and saving what there is; once more to leave at once.") == 1
-    assert re.search(r"^best dev WER ", said, re.MULTILINE), said
+    assert "best dev WER " in said, said
     assert "A worker was lost" not in said
     assert asr.load(f"{settings.run_dir}/last", device="cpu")
 
