@@ -117,12 +117,7 @@ def test_a_recording_is_played_as_a_microphone(recording: Path) -> None:
 def test_a_terminal_sees_what_is_not_final_yet(recording: Path) -> None:
     ours, theirs = os.openpty()
     command = [
-        sys.executable,
-        "-m",
-        "asr",
-        "listen",
-        "-m",
-        "digits-en",
+        *LISTEN,
         "--file",
         str(recording),
         "--speed",
@@ -140,12 +135,7 @@ def test_a_terminal_sees_what_is_not_final_yet(recording: Path) -> None:
 def test_ctrl_c_writes_what_was_said_until_then(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.concatenate([SPEECH, np.tile(PAUSE, 300)]), RATE)
     command = [
-        sys.executable,
-        "-m",
-        "asr",
-        "listen",
-        "-m",
-        "digits-en",
+        *LISTEN,
         "--file",
         str(tmp_path / "long.wav"),
         "-f",
