@@ -5,7 +5,7 @@ A model that can run as the sound comes does so, exactly; any other hears window
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from asr.decoding import Partial
 from asr.decoding.greedy import BLANK_ID
 from asr.errors import AudioError, ConfigError
 from asr.types import Hypothesis, Transcript, Word
+from asr.windows import shifted
 
 Rows = NDArray[np.float32]
 
@@ -227,11 +228,9 @@ class Stream:
         """The utterance so far, unless nothing was said, and the beginning of the next one."""
         best = self._decoder.finish()[0]
         if best.text:
-            offset = self._start * self._frame_seconds
-            words = tuple(
-                replace(word, start=word.start + offset, end=word.end + offset) for word in self._words(best)
-            )
-            yield Transcript(best.text, words, best.score, self._num_rows * self._frame_seconds)
+            seconds = self._num_rows * self._frame_seconds
+            heard = Transcript(best.text, self._words(best), best.score, seconds)
+            yield shifted(heard, self._start * self._frame_seconds)
         self._start += self._num_rows
         self._begin()
 
