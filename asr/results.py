@@ -10,6 +10,7 @@ from asr import scoring
 from asr.errors import ConfigError, ManifestError
 from asr.evaluation import Evaluation
 from asr.settings import build, to_dict
+from asr.whole_files import write_text
 
 FILE = "results.json"
 ROUNDING = 5e-5
@@ -97,10 +98,7 @@ def read(path: str | os.PathLike[str]) -> list[Result]:
 
 def write(path: str | os.PathLike[str], results: Sequence[Result]) -> None:
     """Beside, then renamed."""
-    partial = Path(f"{os.fspath(path)}.partial")
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps([to_dict(result) for result in results], indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, json.dumps([to_dict(result) for result in results], indent=1) + "\n")
 
 
 def table(results: Mapping[str, Sequence[Result]]) -> str:

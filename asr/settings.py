@@ -24,6 +24,7 @@ from asr.feature_settings import FeatureSettings
 from asr.model_settings import ModelSettings
 from asr.onnx_file import read_text
 from asr.text import TextSettings
+from asr.whole_files import write_text
 from asr.wording import printable
 
 T = TypeVar("T")
@@ -226,10 +227,7 @@ def to_yaml(settings: Any, **header: Any) -> str:
 
 def save_yaml(settings: Any, path: str | os.PathLike[str], **header: Any) -> None:
     """The settings in their declared order, after the ``header`` keys; written beside, then renamed."""
-    text = to_yaml(settings, **header)
-    partial = Path(f"{os.fspath(path)}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, to_yaml(settings, **header))
 
 
 def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:

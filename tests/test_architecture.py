@@ -56,7 +56,7 @@ FLOORS = {
     **dict.fromkeys(("augment_settings", "model_settings", "onnx_file", "windows", "filters"), 1),
     **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi", "fit"), 1),
-    **dict.fromkeys(("errors", "types", "compiled", "wording"), 0),
+    **dict.fromkeys(("errors", "types", "compiled", "wording", "whole_files"), 0),
 }
 
 SIBLINGS = {

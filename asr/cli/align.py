@@ -1,7 +1,6 @@
 """``asr align``: when each word of a text that is known was said."""
 
 import enum
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from asr.cli.console import complain, progress_bar, say
 from asr.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption
 from asr.errors import AsrError, ManifestError
 from asr.text_alignment import THRESHOLD
+from asr.whole_files import write_text
 from asr.wording import counted
 from asr.writers import FORMATS
 
@@ -157,10 +157,7 @@ class _Place:
             print(text, end="")
             return
         path = self.output / self._free(name) if self.folder else self.output
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        write_text(path, text)
 
     def _free(self, name: str) -> str:
         """Two recordings of one name, or two segments of one recording, must not write one file."""

@@ -93,7 +93,7 @@ def audit(
 
 def _write_files(output: Path, found: "Audit", numbers: Sequence[int], setup: dict[str, Any]) -> None:
     from asr.audit import files, page
-    from asr.evaluation.folder import write_text
+    from asr.whole_files import write_text
 
     output.parent.mkdir(parents=True, exist_ok=True)
     write_text(output.with_suffix(".tsv"), files.table(found, numbers))

@@ -22,6 +22,7 @@ from asr.evaluation.figures import figures
 from asr.evaluation.scored import Evaluation, Scored, Setup, score
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.types import Word
+from asr.whole_files import write_text
 
 RESULTS, UTTERANCES = "results.json", "utterances.jsonl"
 SCORED = "scored"
@@ -74,13 +75,6 @@ def load(folder: str | os.PathLike[str]) -> Evaluation:
         ) from None
     except (ValueError, TypeError, KeyError) as error:
         raise ManifestError(f"{folder}: a damaged evaluation ({error}); write it again.") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Beside, then renamed."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _texts(evaluation: Evaluation) -> dict[str, str]:

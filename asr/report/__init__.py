@@ -9,7 +9,6 @@ from asr.errors import AsrError
 from asr.evaluation import Evaluation
 from asr.evaluation.diagnosis import worst_first
 from asr.evaluation.figures import figures
-from asr.evaluation.folder import write_text
 from asr.hearing import Heard
 from asr.recognizer import Recognizer
 from asr.report.page import page
@@ -18,6 +17,7 @@ from asr.report.sections import Figures, sections
 from asr.report.sight import look
 from asr.report.sound import embed
 from asr.report.strips import picture
+from asr.whole_files import write_text
 
 PICTURES = 50
 """Utterances, the worst, that a report has pictures of: some 5 kB a second of speech each."""

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from asr import audio
 from asr.errors import AsrError
-from asr.evaluation.folder import write_text
 from asr.hearing import Heard
 from asr.manifest import Utterance
 from asr.recognizer import Recognizer
@@ -13,6 +12,7 @@ from asr.report.rows import heard_row
 from asr.report.sight import Sight, look
 from asr.report.sound import embed, link
 from asr.report.strips import picture
+from asr.whole_files import write_text
 
 PAGE = '<div id="recording"></div><noscript>This page needs JavaScript.</noscript>'
 
