@@ -7,7 +7,7 @@ import numpy as np
 
 from asr import audio
 from asr.errors import AsrError
-from asr.evaluation.snr import estimate_snr
+from asr.evaluation.snr import RATE, snr
 from asr.inputs import load_input, recording
 from asr.manifest import Utterance
 
@@ -43,7 +43,9 @@ def measure_sound(utterance: Utterance) -> Sound | None:
     if utterance.features_filepath is not None:
         return None
     try:
-        samples = load_input(utterance, audio.sample_rate(recording(utterance)) or _RATE, 0)
+        rate = audio.sample_rate(recording(utterance)) or _RATE
+        samples = load_input(utterance, rate, 0)
     except AsrError:
         return None
-    return Sound(float(np.mean(abs(samples) >= FULL_SCALE)) if len(samples) else 0.0, estimate_snr(utterance))
+    clipped = float(np.mean(abs(samples) >= FULL_SCALE)) if len(samples) else 0.0
+    return Sound(clipped, snr(audio.resample(samples, rate, RATE)))

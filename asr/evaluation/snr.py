@@ -3,12 +3,14 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asr.errors import AsrError
 from asr.inputs import load_input
 from asr.manifest import Utterance
 
-_RATE = 8000
+RATE = 8000
+"""Hz."""
 _FRAME = 160
 """Samples: 20 ms."""
 _QUIET, _LOUD = 10.0, 90.0
@@ -22,9 +24,14 @@ def estimate_snr(utterance: Utterance) -> float | None:
     if utterance.audio_filepath is None:
         return None
     try:
-        samples = load_input(utterance, _RATE, 0)
+        samples = load_input(utterance, RATE, 0)
     except AsrError:
         return None
+    return snr(samples)
+
+
+def snr(samples: NDArray[np.float32]) -> float | None:
+    """The same of a waveform ``(num_samples,)`` at ``RATE``; None where it is shorter than a frame."""
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
     if not len(frames):
         return None
