@@ -21,7 +21,7 @@ BLANK = 0
 
 @dataclass(frozen=True)
 class WindowSettings:
-    """Seconds; chosen by `benchmarks/long_files.py` so that texts are those of the whole recording heard at once."""
+    """Seconds; `benchmarks/long_files.py` measures how nearly texts are those of the whole recording heard at once."""
 
     window: float = 300.0
     """Heard at a time. What is not longer is heard whole."""

@@ -49,14 +49,10 @@ def _transcribe(
     while batch := list(islice(remaining, batch_size)):
         transcripts = recognizer.decode_all([heard for heard in batch if isinstance(heard, Heard)], nbest)
         for heard in batch:
-            yield (
-                (heard, None)
-                if isinstance(heard, AsrError)
-                else (
-                    next(transcripts),
-                    _greedy(recognizer, heard),
-                )
-            )
+            if isinstance(heard, AsrError):
+                yield heard, None
+            else:
+                yield next(transcripts), _greedy(recognizer, heard)
 
 
 def _greedy(recognizer: Recognizer, heard: Heard) -> str | None:
