@@ -1,7 +1,9 @@
 """The acoustic model of an exported file, on onnxruntime: numpy in, numpy out, no torch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,17 @@ from asr import onnx_file
 from asr.decoding import num_cores
 from asr.errors import CheckpointError, ConfigError
 from asr.settings import RecognizerSettings
+from asr.windows import moments
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, RunOptions
 
 WAVEFORMS, FEATURES, LENGTHS = "waveforms", "features", "lengths"
 LOG_PROBS, LOG_PROB_LENGTHS = "log_probs", "log_prob_lengths"
 """What goes into the graph, and what comes out; an exported model takes waveforms or features."""
+UNNORMALIZED = "unnormalized_features"
+WHOLE = ("whole_frames", "whole_mean", "whole_variance")
+"""What comes out of, and what may go into, a graph whose utterances are windows of a recording: its ``windows.Moments``."""
 
 
 class OnnxAcousticModel:
@@ -41,6 +47,8 @@ class OnnxAcousticModel:
         self.frame_seconds = settings.features.hop_seconds * settings.model.subsampling
         self._session = start(onnx_file.read_graph(path), path)
         self._input = str(self._session.get_inputs()[0].name)
+        self._features = settings.features
+        self._whole: dict[str, NDArray[np.float32]] = {}
         if _signature(self._session) != (LENGTHS, LOG_PROBS, LOG_PROB_LENGTHS, vocabulary_size):
             raise CheckpointError(f"{path}: its network does not fit its symbols; export it again.")
 
@@ -50,16 +58,34 @@ class OnnxAcousticModel:
         Raises:
             CheckpointError: it was exported for the other kind of input.
         """
-        return [self._one(values) for values in inputs]
+        return [self._one(values, LOG_PROBS) for values in inputs]
 
-    def _one(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "OnnxAcousticModel":
+        """The same, normalising by what all these waveforms are: a recording that will be heard in windows.
+
+        Raises:
+            CheckpointError: it was exported when graphs could not do that.
+        """
+        if self._features.cmvn != "utterance":
+            return self
+        if len(self._session.get_outputs()) == 2:
+            raise CheckpointError(
+                f"{self.path}: was exported by a version whose models cannot normalise a long recording as a whole; "
+                "export it again."
+            )
+        found = moments(partial(self._one, output=UNNORMALIZED), waveforms, self._features.hop_length)
+        fitted = copy(self)
+        fitted._whole = {name: np.float32(value) for name, value in zip(WHOLE, found, strict=True)}
+        return fitted
+
+    def _one(self, values: NDArray[np.float32], output: str) -> NDArray[np.float32]:
         if (values.ndim == 1) != (self._input == WAVEFORMS):
             wants = "recordings; export it with" if values.ndim == 2 else "features; export it without"
             raise CheckpointError(f"{self.path}: hears {wants} --features for what it was given.")
-        given = {self._input: values[None], LENGTHS: np.array([len(values)])}
-        (log_probs,) = self._session.run([LOG_PROBS], given)
-        scores: NDArray[np.float32] = log_probs[0]
-        return scores
+        given = {self._input: values[None], LENGTHS: np.array([len(values)])} | self._whole
+        (found,) = self._session.run([output], given, _only_what_is_asked())
+        result: NDArray[np.float32] = found[0]
+        return result
 
 
 def start(graph: bytes, path: Path) -> "InferenceSession":
@@ -85,6 +111,15 @@ def start(graph: bytes, path: Path) -> "InferenceSession":
         raise CheckpointError(f"{path}: onnxruntime cannot use it ({reason}); export it again.") from None
 
 
+def _only_what_is_asked() -> "RunOptions":
+    """Without them the whole graph runs, whatever is asked of it."""
+    from onnxruntime import RunOptions
+
+    options = RunOptions()
+    options.only_execute_path_to_fetches = True
+    return options
+
+
 def _signature(session: "InferenceSession") -> tuple[Any, ...]:
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    return (inputs[-1].name, *(output.name for output in outputs), outputs[0].shape[-1])
+    return (inputs[-1].name, *(output.name for output in outputs[:2]), outputs[0].shape[-1])

@@ -9,6 +9,8 @@ are joined where both are surest that nobody speaks, so no word is lost or doubl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import chain, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,10 @@ from asr.types import Hypothesis, Transcript, Word
 
 LogProbs = NDArray[np.float32]
 BLANK = 0
+_BLOCK_FRAMES = 6000
+"""Whose features are computed at a time for the statistics of a recording."""
+_EDGE_FRAMES = 20
+"""So many at either end of a block are a neighbour's: their windows and deltas reach over its edge."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,33 @@ def overlapping(
             yield waiting[:length]
             waiting = waiting[step:]
     yield waiting
+
+
+class Moments(NamedTuple):
+    """What windows of a recording are normalised by: how many frames all of it has, their means and variances."""
+
+    count: int
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
+def moments(
+    features: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    waveforms: Iterable[NDArray[np.float32]],
+    hop_length: int,
+) -> Moments:
+    """Those of ``features`` ``(num_frames, num_features)`` of consecutive waveforms, as if they were one."""
+    length = (_BLOCK_FRAMES + 2 * _EDGE_FRAMES) * hop_length
+    blocks = overlapping(waveforms, length, _BLOCK_FRAMES * hop_length)
+    begin, sums = 0, []
+    for block, following in pairwise(chain(blocks, [None])):
+        end = None if following is None else _BLOCK_FRAMES + _EDGE_FRAMES
+        frames = features(block)[begin:end].astype(np.float64)
+        sums.append((len(frames), frames.sum(axis=0), np.square(frames).sum(axis=0)))
+        begin = _EDGE_FRAMES
+    count, total, squares = (sum(column) for column in zip(*sums, strict=True))
+    mean = total / count
+    return Moments(count, mean, np.maximum(squares / count - mean**2, 0))
 
 
 def in_batches(inputs: Sequence[NDArray[np.float32]], most: float) -> Iterator[Sequence[NDArray[np.float32]]]:

@@ -19,7 +19,15 @@ from asr.checkpoint import Model
 from asr.errors import CheckpointError
 from asr.export import front_end, network
 from asr.export.graph import Graph
-from asr.onnx_model import FEATURES, LENGTHS, LOG_PROB_LENGTHS, LOG_PROBS, WAVEFORMS, start
+from asr.onnx_model import (
+    FEATURES,
+    LENGTHS,
+    LOG_PROB_LENGTHS,
+    LOG_PROBS,
+    UNNORMALIZED,
+    WAVEFORMS,
+    start,
+)
 from asr.settings import to_yaml
 
 if TYPE_CHECKING:
@@ -72,10 +80,12 @@ def _graph(model: Model, int8: bool, features: bool) -> bytes:
         waveforms = graph.input(WAVEFORMS, TensorProto.FLOAT, ["batch", "samples"])
         lengths = graph.input(LENGTHS, TensorProto.INT64, ["batch"])
         static, lengths = front_end.static(graph, settings.features, ears, waveforms, lengths)
-    heard = front_end.finish(graph, settings.features, ears, static, lengths)
+    columns = front_end.with_deltas(graph, settings.features, static, lengths)
+    heard = front_end.normalize(graph, settings.features, ears, columns, lengths)
     log_probs, lengths = network.network(graph, settings.model, brain, heard, lengths)
     graph.output(LOG_PROBS, log_probs, TensorProto.FLOAT, ["batch", "time", len(model.vocabulary)])
     graph.output(LOG_PROB_LENGTHS, lengths, TensorProto.INT64, ["batch"])
+    graph.output(UNNORMALIZED, columns, TensorProto.FLOAT, ["batch", "frames", settings.features.num_features])
     return graph.serialize()
 
 

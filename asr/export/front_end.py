@@ -17,6 +17,7 @@ from onnx import TensorProto
 
 from asr.export.graph import Graph
 from asr.feature_settings import FeatureSettings
+from asr.onnx_model import WHOLE
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -51,12 +52,18 @@ def static(
     return keep(graph, log_mel, frame_lengths), frame_lengths
 
 
-def finish(graph: Graph, settings: FeatureSettings, tensors: Tensors, static: str, lengths: str) -> str:
-    """Deltas appended, then normalised; zeros in the padding."""
+def with_deltas(graph: Graph, settings: FeatureSettings, static: str, lengths: str) -> str:
+    """``(batch, time, num_features)``, not yet normalised."""
     columns = [static]
     for _ in range(settings.delta_order):
         columns.append(_deltas(graph, columns[-1], lengths, settings.delta_window))
-    features = graph("Concat", *columns, axis=-1)
+    return graph("Concat", *columns, axis=-1)
+
+
+def normalize(
+    graph: Graph, settings: FeatureSettings, tensors: Tensors, features: str, lengths: str
+) -> str:
+    """By stored statistics, or by those of each utterance or of what it is a part of; zeros in the padding."""
     if settings.cmvn == "stored":
         features = graph("Div", graph("Sub", features, tensors["mean"]), tensors["std"])
     elif settings.cmvn == "utterance":
@@ -180,6 +187,7 @@ def _statistics(
     mean = graph("Div", total, count)
     centred = keep(graph, graph("Sub", features, mean), lengths)
     variance = graph("Div", graph("ReduceSumSquare", centred, [1]), count)
+    count, mean, variance = _of_the_whole(graph, settings.num_features, count, mean, variance)
     if not settings.cmvn_prior:
         return mean, variance
     own = graph("Div", count, graph("Add", count, settings.cmvn_prior))
@@ -189,3 +197,17 @@ def _statistics(
     apart = graph("Sub", mean, tensors["mean"])
     between = graph("Mul", graph("Mul", own, other), graph("Mul", apart, apart))
     return mixed, graph("Add", within, between)
+
+
+def _of_the_whole(
+    graph: Graph, num_features: int, count: str, mean: str, variance: str
+) -> tuple[str, ...]:
+    """The same, unless a caller gives those of the recording that the utterances are windows of."""
+    shapes = [], [num_features], [num_features]
+    whole = [
+        graph.input(name, TensorProto.FLOAT, shape, np.zeros(shape))
+        for name, shape in zip(WHOLE, shapes, strict=True)
+    ]
+    given = graph("Greater", whole[0], 0.0)
+    pairs = zip(whole, (count, mean, variance), strict=True)
+    return tuple(graph("Where", given, theirs, own) for theirs, own in pairs)

@@ -35,18 +35,20 @@ class Graph:
         self._nodes.append(helper.make_node(operator, names, [name], name, domain=domain, **attributes))
         return name
 
-    def constant(self, value: ArrayLike) -> str:
+    def constant(self, value: ArrayLike, name: str = "") -> str:
         """A constant: reals as float32, Python's integers as int64."""
         array = np.asarray(value)
         if array.dtype.kind == "f":
             array = array.astype(np.float32)
-        name = f"constant_{len(self._constants)}"
+        name = name or f"constant_{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def input(self, name: str, kind: int, shape: Shape) -> str:
-        """Something that is given from outside."""
+    def input(self, name: str, kind: int, shape: Shape, default: ArrayLike | None = None) -> str:
+        """Something that is given from outside; what has a default may be left out."""
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        if default is not None:
+            self.constant(default, name)
         return name
 
     def output(self, name: str, value: str, kind: int, shape: Shape) -> None:
