@@ -1,6 +1,6 @@
 """The front end and the network joined: waveforms in, log_probs out, on any device, alone or in batches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from asr.features import FeatureSettings, FrontEnd
 from asr.models import ModelSettings, RecurrentCTC
 from asr.windows import overlapping
 
-_FITTED_SECONDS = 60
-"""Of which features are computed at a time for their statistics."""
+_FITTED_FRAMES = 6000
+"""Whose features are computed at a time for their statistics."""
+_EDGE_FRAMES = 20
+"""So many at either end of a block are left to the next one: their windows and deltas reach over its edge."""
 
 
 class TorchAcousticModel(nn.Module):
@@ -50,10 +52,17 @@ class TorchAcousticModel(nn.Module):
     def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "FittedModel":
         """The same, normalising by what all these waveforms are: a recording that will be heard in windows."""
         with torch.inference_mode():
-            blocks = overlapping(
-                waveforms, _FITTED_SECONDS * self.sample_rate, _FITTED_SECONDS * self.sample_rate
-            )
-            return FittedModel(self, self.front_end.fitted_to(blocks))
+            return FittedModel(self, self.front_end.fitted_to(self._unnormalized(waveforms)))
+
+    def _unnormalized(self, waveforms: Iterable[NDArray[np.float32]]) -> Iterator[Tensor]:
+        """The features of consecutive waveforms as of one, in parts."""
+        hop = self.front_end.settings.hop_length
+        length = (_FITTED_FRAMES + 2 * _EDGE_FRAMES) * hop
+        begin = 0
+        for block in overlapping(waveforms, length, _FITTED_FRAMES * hop):
+            end = _EDGE_FRAMES + _FITTED_FRAMES if len(block) == length else None
+            yield self.front_end.extract(block, normalize=False)[begin:end]
+            begin = _EDGE_FRAMES
 
     def _log_probs(
         self, front_end: FrontEnd, inputs: Sequence[NDArray[np.float32]]

@@ -109,14 +109,14 @@ class FrontEnd(nn.Module):
         changed: NDArray[np.float32] = (np.linalg.pinv(dct) @ moved @ dct).astype(np.float32)
         return changed
 
-    def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "FrontEnd":
-        """One that normalises each waveform by the statistics of all these, as if they were one utterance."""
+    def fitted_to(self, parts: Iterable[Tensor]) -> "FrontEnd":
+        """One that normalises by the statistics of ``parts``, the features of one long utterance before normalising."""
         if self.settings.cmvn != "utterance":
             return self
         count = torch.zeros((), dtype=torch.float64)
         total, squares = torch.zeros(2, self.settings.num_features, dtype=torch.float64)
-        for waveform in waveforms:
-            frames = self.extract(waveform, normalize=False).cpu().double()
+        for part in parts:
+            frames = part.cpu().double()
             count += len(frames)
             total += frames.sum(dim=0)
             squares += frames.square().sum(dim=0)

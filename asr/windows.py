@@ -57,7 +57,8 @@ class Grid:
 
 def grid(settings: WindowSettings, frame_seconds: float, sample_rate: int) -> Grid:
     """Windows begin at whole rows, so that their rows are those of the whole recording."""
-    seconds = (settings.window, settings.overlap, settings.search, settings.piece)
+    search = min(settings.search, settings.overlap / 2)
+    seconds = (settings.window, settings.overlap, search, settings.piece)
     return Grid(round(frame_seconds * sample_rate), *(round(value / frame_seconds) for value in seconds))
 
 

@@ -1,7 +1,8 @@
 """Claim: a recording of three hours needs no more memory than one of ten minutes, and gives the text of a whole pass.
 
 Whole `asr transcribe` processes and their peaks of resident memory; then, in one process, the words that differ between
-windows and the whole recording heard at once (which for three hours takes gigabytes: --whole-hours bounds it).
+windows and the whole recording heard at once (which for three hours takes gigabytes: --whole-hours bounds it). Both are
+decoded in pieces that end in pauses, by the model's own decoder.
 --corpora has LibriSpeech's recordings below it, which are joined in sorted order.
 """
 
@@ -21,7 +22,9 @@ import numpy as np
 import soundfile
 
 import asr
-from asr import audio
+from asr import audio, windows
+from asr.hearing import Heard
+from asr.recognizer import Recognizer
 from asr.scoring import count_words
 from asr.windows import WindowSettings
 
@@ -90,8 +93,7 @@ def differing(args: argparse.Namespace, sources: dict[str, Path]) -> Iterator[di
     """Words that windows of each kind change, of those of the whole pass."""
     recognizer = asr.load(args.model, device="cpu")
     for name, path in sources.items():
-        recognizer.hearing.window_settings = WindowSettings(window=HEARD_WHOLE)
-        whole = recognizer.transcribe(path).text
+        whole = transcribe_whole(recognizer, path)
         for window in args.windows:
             for overlap in args.overlaps:
                 recognizer.hearing.window_settings = WindowSettings(window=window, overlap=overlap)
@@ -103,6 +105,16 @@ def differing(args: argparse.Namespace, sources: dict[str, Path]) -> Iterator[di
                     flush=True,
                 )
                 yield {"source": name, "window": window, "overlap": overlap, "share": round(share, 5)}
+
+
+def transcribe_whole(recognizer: Recognizer, path: Path) -> str:
+    """The text of the network's one pass over all of it."""
+    hearing, symbols = recognizer.hearing, recognizer.vocabulary.symbols
+    hearing.window_settings = WindowSettings(window=HEARD_WHOLE)
+    heard = hearing.hear_whole(hearing.open(path))
+    longest = round(hearing.window_settings.piece / hearing.acoustic.frame_seconds)
+    pieces = (Heard(part, 0.0) for part in windows.cut([heard.log_probs], symbols, longest))
+    return windows.together(list(recognizer.decode_all(list(pieces)))).text
 
 
 def _parse() -> argparse.Namespace:

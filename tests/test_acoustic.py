@@ -7,6 +7,7 @@ import pytest
 import torch
 from toys import FEATURES, RATE, SMALL, random_model, utter
 
+import asr.acoustic as acoustic_module
 from asr.acoustic import TorchAcousticModel, pick_device
 from asr.errors import ConfigError
 
@@ -50,6 +51,18 @@ def test_forward_is_what_log_probs_does():
     assert int(lengths) == scores.shape[1]
     expected = acoustic.log_probs([CLIPS[0]])[0]
     np.testing.assert_allclose(scores[0].detach().numpy(), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("edges", ["snip", "pad", "center"])
+def test_a_long_recording_is_normalised_by_exactly_its_own_statistics(edges, monkeypatch):
+    monkeypatch.setattr(acoustic_module, "_FITTED_FRAMES", 50)
+    features = dataclasses.replace(FEATURES, delta_order=2, cmvn="utterance", edges=edges)
+    acoustic = random_model(features).acoustic
+    waveform = utter("ab cd dab bad")
+    fitted = acoustic.fitted_to(np.array_split(waveform, 7))
+    np.testing.assert_allclose(
+        fitted.log_probs([waveform])[0], acoustic.log_probs([waveform])[0], rtol=0, atol=1e-4
+    )
 
 
 def test_dither_and_dropout_are_for_training_only_and_the_mode_is_given_back():
