@@ -1,6 +1,6 @@
 """The front end and the network joined: waveforms in, log_probs out, on any device, alone or in batches."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -12,12 +12,7 @@ from asr.acoustic_stream import AcousticStream, can_stream
 from asr.errors import ConfigError
 from asr.features import FeatureSettings, FrontEnd
 from asr.models import ModelSettings, RecurrentCTC
-from asr.windows import overlapping
-
-_FITTED_FRAMES = 6000
-"""Whose features are computed at a time for their statistics."""
-_EDGE_FRAMES = 20
-"""So many at either end of a block are left to the next one: their windows and deltas reach over its edge."""
+from asr.windows import moments
 
 
 class TorchAcousticModel(nn.Module):
@@ -49,20 +44,18 @@ class TorchAcousticModel(nn.Module):
         """``(time, vocab)`` of each waveform ``(num_samples,)`` or features ``(num_frames, num_static)``."""
         return self._log_probs(self.front_end, inputs)
 
-    def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "FittedModel":
+    def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "TorchAcousticModel | FittedModel":
         """The same, normalising by what all these waveforms are: a recording that will be heard in windows."""
+        settings = self.front_end.settings
+        if settings.cmvn != "utterance":
+            return self
         with torch.inference_mode():
-            return FittedModel(self, self.front_end.fitted_to(self._unnormalized(waveforms)))
+            whole = moments(self._unnormalized, waveforms, settings.hop_length)
+            return FittedModel(self, self.front_end.fitted_to(*whole))
 
-    def _unnormalized(self, waveforms: Iterable[NDArray[np.float32]]) -> Iterator[Tensor]:
-        """The features of consecutive waveforms as of one, in parts."""
-        hop = self.front_end.settings.hop_length
-        length = (_FITTED_FRAMES + 2 * _EDGE_FRAMES) * hop
-        begin = 0
-        for block in overlapping(waveforms, length, _FITTED_FRAMES * hop):
-            end = _EDGE_FRAMES + _FITTED_FRAMES if len(block) == length else None
-            yield self.front_end.extract(block, normalize=False)[begin:end]
-            begin = _EDGE_FRAMES
+    def _unnormalized(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        features: NDArray[np.float32] = self.front_end.extract(waveform, normalize=False).cpu().numpy()
+        return features
 
     def _log_probs(
         self, front_end: FrontEnd, inputs: Sequence[NDArray[np.float32]]

@@ -10,7 +10,6 @@ Davis and Mermelstein 1980 (MFCC); Furui 1986 (deltas).
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -109,24 +108,14 @@ class FrontEnd(nn.Module):
         changed: NDArray[np.float32] = (np.linalg.pinv(dct) @ moved @ dct).astype(np.float32)
         return changed
 
-    def fitted_to(self, parts: Iterable[Tensor]) -> "FrontEnd":
-        """One that normalises by the statistics of ``parts``, the features of one long utterance before normalising."""
-        if self.settings.cmvn != "utterance":
-            return self
-        count = torch.zeros((), dtype=torch.float64)
-        total, squares = torch.zeros(2, self.settings.num_features, dtype=torch.float64)
-        for part in parts:
-            frames = part.cpu().double()
-            count += len(frames)
-            total += frames.sum(dim=0)
-            squares += frames.square().sum(dim=0)
-        mean = total / count
-        variance = (squares / count - mean.square()).clamp(min=0)
-        fitted = FrontEnd(replace(self.settings, cmvn="stored", cmvn_prior=0.0)).to(self.window.device)
+    def fitted_to(self, count: int, mean: NDArray[np.float64], variance: NDArray[np.float64]) -> "FrontEnd":
+        """One that normalises by the moments of a long utterance, where this one would by those of each window."""
+        middle, spread = (torch.from_numpy(value).to(self.window) for value in (mean, variance))
         if self.settings.cmvn_prior:
-            mean, variance = self._with_prior(mean.to(self.mean), variance.to(self.mean), count.to(self.mean))
-        fitted.mean.copy_(mean)
-        fitted.std.copy_(variance.clamp(min=1e-6).sqrt())
+            middle, spread = self._with_prior(middle, spread, count)
+        fitted = FrontEnd(replace(self.settings, cmvn="stored", cmvn_prior=0.0)).to(self.window.device)
+        fitted.mean.copy_(middle)
+        fitted.std.copy_(spread.clamp(min=1e-6).sqrt())
         return fitted.eval()
 
     def _signal(self, waveforms: Tensor, lengths: Tensor, num_frames: int) -> Tensor:
@@ -184,7 +173,7 @@ class FrontEnd(nn.Module):
             return mean, variance
         return self._with_prior(mean, variance, count)
 
-    def _with_prior(self, mean: Tensor, variance: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    def _with_prior(self, mean: Tensor, variance: Tensor, count: Tensor | int) -> tuple[Tensor, Tensor]:
         prior = self.settings.cmvn_prior
         own = count / (count + prior)
         mixed = own * mean + (1 - own) * self.mean

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Sequence
 from copy import copy
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,15 @@ from asr.settings import RecognizerSettings
 from asr.windows import moments
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, RunOptions
+    from onnxruntime import InferenceSession
 
 WAVEFORMS, FEATURES, LENGTHS = "waveforms", "features", "lengths"
 LOG_PROBS, LOG_PROB_LENGTHS = "log_probs", "log_prob_lengths"
 """What goes into the graph, and what comes out; an exported model takes waveforms or features."""
-UNNORMALIZED = "unnormalized_features"
+UNNORMALIZED, MOST_FRAMES = "unnormalized_features", "most_frames"
+"""What comes out, too, and how much of it the network hears: all, if nothing is said."""
 WHOLE = ("whole_frames", "whole_mean", "whole_variance")
-"""What comes out of, and what may go into, a graph whose utterances are windows of a recording: its ``windows.Moments``."""
+"""The ``windows.Moments`` that an utterance is normalised by, if they are not its own."""
 
 
 class OnnxAcousticModel:
@@ -58,7 +58,7 @@ class OnnxAcousticModel:
         Raises:
             CheckpointError: it was exported for the other kind of input.
         """
-        return [self._one(values, LOG_PROBS) for values in inputs]
+        return [self._run(LOG_PROBS, values, self._whole) for values in inputs]
 
     def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "OnnxAcousticModel":
         """The same, normalising by what all these waveforms are: a recording that will be heard in windows.
@@ -73,17 +73,23 @@ class OnnxAcousticModel:
                 f"{self.path}: was exported by a version whose models cannot normalise a long recording as a whole; "
                 "export it again."
             )
-        found = moments(partial(self._one, output=UNNORMALIZED), waveforms, self._features.hop_length)
+        found = moments(self._unnormalized, waveforms, self._features.hop_length)
         fitted = copy(self)
-        fitted._whole = {name: np.float32(value) for name, value in zip(WHOLE, found, strict=True)}
+        given = (np.atleast_1d(np.float32(value)) for value in found)
+        fitted._whole = dict(zip(WHOLE, given, strict=True))
         return fitted
 
-    def _one(self, values: NDArray[np.float32], output: str) -> NDArray[np.float32]:
+    def _unnormalized(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._run(UNNORMALIZED, waveform, {MOST_FRAMES: np.array([1])})
+
+    def _run(
+        self, output: str, values: NDArray[np.float32], options: dict[str, NDArray[Any]]
+    ) -> NDArray[np.float32]:
         if (values.ndim == 1) != (self._input == WAVEFORMS):
             wants = "recordings; export it with" if values.ndim == 2 else "features; export it without"
             raise CheckpointError(f"{self.path}: hears {wants} --features for what it was given.")
-        given = {self._input: values[None], LENGTHS: np.array([len(values)])} | self._whole
-        (found,) = self._session.run([output], given, _only_what_is_asked())
+        given = {self._input: values[None], LENGTHS: np.array([len(values)])}
+        (found,) = self._session.run([output], given | options)
         result: NDArray[np.float32] = found[0]
         return result
 
@@ -109,15 +115,6 @@ def start(graph: bytes, path: Path) -> "InferenceSession":
     except Exception as error:  # onnxruntime has no common root for what it raises
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path}: onnxruntime cannot use it ({reason}); export it again.") from None
-
-
-def _only_what_is_asked() -> "RunOptions":
-    """Without them the whole graph runs, whatever is asked of it."""
-    from onnxruntime import RunOptions
-
-    options = RunOptions()
-    options.only_execute_path_to_fetches = True
-    return options
 
 
 def _signature(session: "InferenceSession") -> tuple[Any, ...]:

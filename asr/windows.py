@@ -102,7 +102,7 @@ def overlapping(
 class Moments(NamedTuple):
     """What windows of a recording are normalised by: how many frames all of it has, their means and variances."""
 
-    count: int
+    num_frames: int
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
 
@@ -116,8 +116,8 @@ def moments(
     length = (_BLOCK_FRAMES + 2 * _EDGE_FRAMES) * hop_length
     blocks = overlapping(waveforms, length, _BLOCK_FRAMES * hop_length)
     begin, sums = 0, []
-    for block, following in pairwise(chain(blocks, [None])):
-        end = None if following is None else _BLOCK_FRAMES + _EDGE_FRAMES
+    for block, following in pairwise(chain(blocks, [np.empty(0, np.float32)])):
+        end = _BLOCK_FRAMES + _EDGE_FRAMES if len(following) else None
         frames = features(block)[begin:end].astype(np.float64)
         sums.append((len(frames), frames.sum(axis=0), np.square(frames).sum(axis=0)))
         begin = _EDGE_FRAMES

@@ -7,7 +7,7 @@ import pytest
 import torch
 from toys import FEATURES, RATE, SMALL, random_model, utter
 
-import asr.acoustic as acoustic_module
+from asr import windows
 from asr.acoustic import TorchAcousticModel, pick_device
 from asr.errors import ConfigError
 
@@ -55,7 +55,7 @@ def test_forward_is_what_log_probs_does():
 
 @pytest.mark.parametrize("edges", ["snip", "pad", "center"])
 def test_a_long_recording_is_normalised_by_exactly_its_own_statistics(edges, monkeypatch):
-    monkeypatch.setattr(acoustic_module, "_FITTED_FRAMES", 50)
+    monkeypatch.setattr(windows, "_BLOCK_FRAMES", 50)
     features = dataclasses.replace(FEATURES, delta_order=2, cmvn="utterance", edges=edges)
     acoustic = random_model(features).acoustic
     waveform = utter("ab cd dab bad")

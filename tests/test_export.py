@@ -5,21 +5,24 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from conftest import tones
-from toys import FEATURES, RATE, SMALL, random_model, utter, write_unigram
+from toys import FEATURES, RATE, SMALL, VOCABULARY, random_model, utter, write_unigram
 
 import asr
-from asr import audio, checkpoint, config, scoring, stored_decoder
-from asr.decoding import BeamSettings
+from asr import audio, checkpoint, config, onnx_file, scoring, stored_decoder
+from asr.decoding import BeamSettings, decode_greedy
 from asr.errors import CheckpointError
 from asr.export import _difference, _graph, export
 from asr.features import FeatureSettings
+from asr.hearing import Hearing
 from asr.models import ModelSettings
 from asr.onnx_file import read_graph
 from asr.onnx_model import start
 from asr.stored_decoder import StoredDecoder
+from asr.windows import WindowSettings
 
 SAMPLES = sorted((Path(__file__).parents[1] / "recipes/demo/samples").glob("[0-9]*.*"))
 TOLERANCE = 1e-4
@@ -114,6 +117,54 @@ def test_the_bundled_model_hears_its_recordings_as_before(tmp_path):
         waveform = [audio.load(path, before.acoustic.sample_rate)]
         (ours,), (theirs,) = after.acoustic.log_probs(waveform), before.acoustic.log_probs(waveform)
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
+
+
+IN_WINDOWS = WindowSettings(window=9.0, overlap=4.0, search=1.0, piece=10.0)
+
+
+@pytest.mark.parametrize("prior", [0.0, 500.0])
+def test_windows_of_a_long_recording_are_normalised_by_all_of_it(tmp_path, prior):
+    """Voices of different loudness, so that windows by themselves would be normalised differently."""
+    settings = config.compose(["features=mfcc_8k"]).features
+    settings = dataclasses.replace(settings, cmvn="utterance", cmvn_prior=prior)
+    on_torch, on_onnxruntime = exported(tmp_path, settings, SMALL)
+    voices = [audio.load(path, 8000) * gain for path, gain in zip(SAMPLES[:8], [1, 0.1] * 4, strict=True)]
+    assert sum(map(len, voices)) > 2 * IN_WINDOWS.window * 8000
+    heard = [
+        Hearing(acoustic, VOCABULARY.symbols, IN_WINDOWS).hear_whole(lambda: iter(voices))
+        for acoustic in (on_onnxruntime, on_torch)
+    ]
+    ours, theirs = (one.log_probs for one in heard)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
+    alone = on_torch.log_probs([voices[0]])[0]
+    assert np.abs(theirs[: len(alone) // 2] - alone[: len(alone) // 2]).max() > 0.1
+
+
+def test_a_bundled_model_writes_the_same_text_of_a_long_recording(tmp_path):
+    export("english-small", tmp_path / "english.onnx")
+    sound = np.concatenate([audio.load(path, 16000) for path in SAMPLES])
+    texts = []
+    for place in (tmp_path / "english.onnx", "english-small"):
+        recognizer = asr.load(place)
+        recognizer.decoder = decode_greedy
+        recognizer.hearing.window_settings = IN_WINDOWS
+        texts.append(recognizer.transcribe(sound, sample_rate=16000).text)
+    assert texts[0] == texts[1] != ""
+
+
+def test_an_older_file_hears_short_recordings_and_says_why_it_hears_no_long_ones(tmp_path):
+    on_torch, _ = exported(tmp_path, FEATURES, SMALL)
+    texts = {name: (tmp_path / "model" / name).read_text() for name in ("config.yaml", "vocabulary.txt")}
+    graph = onnx.load_from_string(read_graph(tmp_path / "model.onnx"))
+    del graph.graph.output[2:]
+    onnx_file.write(tmp_path / "older.onnx", graph.SerializeToString(), texts)
+    older = asr.load(tmp_path / "older.onnx").hearing
+    clip = utter("ab")
+    np.testing.assert_allclose(
+        older.hear([clip])[0].log_probs, on_torch.log_probs([clip])[0], rtol=0, atol=TOLERANCE
+    )
+    with pytest.raises(CheckpointError, match="as a whole; export it again"):
+        older.hear_whole(lambda: iter([clip]))
 
 
 def test_int8_changes_no_more_than_a_word_in_fifty(tmp_path):

@@ -44,6 +44,22 @@ def test_windows_overlap_and_leave_nothing_out(lengths, step, overlap):
     assert (len(found) - 1) * step + len(found[-1]) == len(signal)
 
 
+@pytest.mark.parametrize("length", [5, 89, 90, 91, 140, 141, 777])
+def test_moments_are_those_of_the_whole_at_any_length(length, monkeypatch):
+    monkeypatch.setattr(windows, "_BLOCK_FRAMES", 50)
+
+    def features(block: np.ndarray) -> np.ndarray:
+        """Wrong at the edges of a block, as deltas are."""
+        return np.convolve(block, [0.3, 0.4, 0.3], "same")[:, None].astype(np.float32)
+
+    signal = np.random.default_rng(length).normal(3, 2, length).astype(np.float32)
+    num_frames, mean, variance = windows.moments(features, np.array_split(signal, 4), 1)
+    whole = features(signal).astype(np.float64)
+    assert num_frames == length
+    np.testing.assert_allclose(mean, whole.mean(axis=0))
+    np.testing.assert_allclose(variance, whole.var(axis=0), atol=1e-9)
+
+
 def path_of(labels: str) -> np.ndarray:
     """log_probs of a path, "-" the blank."""
     ids = [0 if label == "-" else SYMBOLS.index(label) for label in labels.replace("_", " ")]

@@ -24,6 +24,7 @@ from asr.onnx_model import (
     LENGTHS,
     LOG_PROB_LENGTHS,
     LOG_PROBS,
+    MOST_FRAMES,
     UNNORMALIZED,
     WAVEFORMS,
     start,
@@ -82,10 +83,15 @@ def _graph(model: Model, int8: bool, features: bool) -> bytes:
         static, lengths = front_end.static(graph, settings.features, ears, waveforms, lengths)
     columns = front_end.with_deltas(graph, settings.features, static, lengths)
     heard = front_end.normalize(graph, settings.features, ears, columns, lengths)
+    # onnxruntime runs all of a graph, whatever is asked of it: who wants features alone has little of the rest run.
+    most = graph.input(MOST_FRAMES, TensorProto.INT64, [1], [2**62])
+    heard, lengths = graph.slice(heard, 0, most, axis=1), graph("Min", lengths, most)
     log_probs, lengths = network.network(graph, settings.model, brain, heard, lengths)
     graph.output(LOG_PROBS, log_probs, TensorProto.FLOAT, ["batch", "time", len(model.vocabulary)])
     graph.output(LOG_PROB_LENGTHS, lengths, TensorProto.INT64, ["batch"])
-    graph.output(UNNORMALIZED, columns, TensorProto.FLOAT, ["batch", "frames", settings.features.num_features])
+    graph.output(
+        UNNORMALIZED, columns, TensorProto.FLOAT, ["batch", "frames", settings.features.num_features]
+    )
     return graph.serialize()
 
 

@@ -60,9 +60,7 @@ def with_deltas(graph: Graph, settings: FeatureSettings, static: str, lengths: s
     return graph("Concat", *columns, axis=-1)
 
 
-def normalize(
-    graph: Graph, settings: FeatureSettings, tensors: Tensors, features: str, lengths: str
-) -> str:
+def normalize(graph: Graph, settings: FeatureSettings, tensors: Tensors, features: str, lengths: str) -> str:
     """By stored statistics, or by those of each utterance or of what it is a part of; zeros in the padding."""
     if settings.cmvn == "stored":
         features = graph("Div", graph("Sub", features, tensors["mean"]), tensors["std"])
@@ -199,14 +197,12 @@ def _statistics(
     return mixed, graph("Add", within, between)
 
 
-def _of_the_whole(
-    graph: Graph, num_features: int, count: str, mean: str, variance: str
-) -> tuple[str, ...]:
+def _of_the_whole(graph: Graph, num_features: int, count: str, mean: str, variance: str) -> tuple[str, ...]:
     """The same, unless a caller gives those of the recording that the utterances are windows of."""
-    shapes = [], [num_features], [num_features]
+    sizes = (1, num_features, num_features)
     whole = [
-        graph.input(name, TensorProto.FLOAT, shape, np.zeros(shape))
-        for name, shape in zip(WHOLE, shapes, strict=True)
+        graph.input(name, TensorProto.FLOAT, [size], np.zeros(size))
+        for name, size in zip(WHOLE, sizes, strict=True)
     ]
     given = graph("Greater", whole[0], 0.0)
     pairs = zip(whole, (count, mean, variance), strict=True)
