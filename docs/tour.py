@@ -109,7 +109,7 @@ def draw_symbols(names: Names) -> Figure:
     axis.fill_between(rows, shares[shown, 0], color=_PALE, linewidth=0)
     axis.text(40.5, 0.5, "blank", ha="center", color=_INK)
     for label, symbol in enumerate(symbols[1:], 1):
-        curve, color = shares[shown, label], colormaps["tab20"](label)
+        curve, color = shares[shown, label], colormaps["Dark2"](label % 8)
         if curve.max() > 0.3:
             axis.plot(rows, curve, linewidth=1.4, color=color)
         for peak in _peaks(curve):
