@@ -121,7 +121,7 @@ def cut(parts: Iterable[LogProbs], symbols: Sequence[str], longest: int) -> Iter
     for part in parts:
         waiting = np.concatenate([waiting, part])
         while len(waiting) > longest:
-            end = longest // 2 + _pause(waiting[longest // 2 : longest], space)
+            end = longest // 2 + pause(waiting[longest // 2 : longest], space)
             yield waiting[:end]
             waiting = waiting[end:]
     yield waiting
@@ -165,7 +165,7 @@ def _averaged(values: NDArray[np.float32], reach: int = 6) -> NDArray[np.float32
     return np.convolve(padded, np.full(2 * reach + 1, 1 / (2 * reach + 1)), "valid").astype(np.float32)
 
 
-def _pause(log_probs: LogProbs, space: int) -> int:
+def pause(log_probs: LogProbs, space: int) -> int:
     """The middle of the longest stretch without a letter but with a space, or else of the longest without a letter."""
     path = log_probs.argmax(axis=1)
     letters = np.flatnonzero((path != BLANK) & (path != space))
