@@ -277,14 +277,21 @@ def _what_is_wrong(waveform: Waveform, rate: int) -> str:
 
 def _mono(samples: NDArray[Any]) -> Waveform:
     channels = 1 if samples.ndim == 1 else samples.shape[1]
-    # A sum along so short an axis would take fifteen times as long as a product, and no product is a copy.
+    rest, full_scale = _rest_and_full_scale(samples.dtype)
     mixed = samples.reshape(-1, channels).astype(np.float32)
-    mixed = mixed[:, 0] if channels == 1 else mixed @ np.ones(channels, np.float32)
-    full_scale = 1.0
-    if samples.dtype.kind in "iu":
-        limits = np.iinfo(samples.dtype)
-        full_scale = (float(limits.max) - float(limits.min) + 1) / 2
-        if limits.min == 0:  # unsigned samples rest at the middle of their range
-            mixed -= np.float32(full_scale * channels)
-    full_scale *= channels
-    return mixed if full_scale == 1.0 else mixed / np.float32(full_scale)
+    # Scaled while mixing: every pass over a recording shows. A sum along so short an axis would take fifteen times as
+    # long as a product, and no product is a copy.
+    weight = np.float32(1 / (full_scale * channels))
+    mixed = mixed[:, 0] if channels == 1 else mixed @ np.full(channels, weight)
+    if channels == 1 and full_scale != 1:
+        mixed *= weight
+    return mixed - np.float32(rest / full_scale) if rest else mixed
+
+
+def _rest_and_full_scale(kind: np.dtype[Any]) -> tuple[float, float]:
+    """The value of silence, and what is 1."""
+    if kind.kind not in "iu":
+        return 0.0, 1.0
+    limits = np.iinfo(kind)
+    full_scale = (float(limits.max) - float(limits.min) + 1) / 2
+    return (full_scale if limits.min == 0 else 0.0), full_scale

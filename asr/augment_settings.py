@@ -27,6 +27,8 @@ class AugmentSettings:
     snr_min: float = 10.0
     """dB of speech over noise, and over babble."""
     snr_max: float = 40.0
+    speechless_probability: float = 0.0
+    """Share of the utterances that become noise alone, in which there is nothing to write."""
     band_probability: float = 0.0
     """Share of the utterances that sound as through another microphone: a random gentle filter."""
     reverb_probability: float = 0.0

@@ -16,7 +16,7 @@ from asr.decoding import Partial
 from asr.decoding.greedy import BLANK_ID
 from asr.errors import AudioError, ConfigError
 from asr.types import Hypothesis, Transcript, Word
-from asr.windows import shifted
+from asr.windows import pause, shifted
 
 Rows = NDArray[np.float32]
 
@@ -143,7 +143,8 @@ class Stream:
     ):
         self._acoustic, self._samples, self._decoding, self._words = acoustic, samples, decoding, words
         self._frame_seconds = frame_seconds
-        self._silent = [id for id, symbol in enumerate(symbols) if id == BLANK_ID or symbol == " "]
+        self._space = symbols.index(" ") if " " in symbols else BLANK_ID
+        self._silent = (BLANK_ID, self._space)
         self._after_words, self._after_nothing, self._longest = (
             max(1.0, seconds / frame_seconds)
             for seconds in (rules.after_words, rules.after_nothing, rules.longest)
@@ -237,19 +238,10 @@ class Stream:
     def _cut(self) -> Iterator[Transcript]:
         """The utterance up to a silence; what follows is heard again as the beginning of the next one."""
         rows = np.concatenate(self._rows)
-        place = self._quietest(rows)
+        half = max(1, len(rows) // 2)
+        place = half + pause(rows[half:], self._space)
         self._begin()
         self._num_rows = place
         self._hear(rows[:place])
         yield from self._conclude()
         yield from self._advance(rows[place:])
-
-    def _quietest(self, rows: Rows) -> int:
-        """The middle of the longest silence in the second half, of those between two words if there are any."""
-        path = rows.argmax(axis=1)
-        silent = np.isin(path, self._silent)
-        bounds = np.flatnonzero(np.diff(silent, prepend=False, append=False)).reshape(-1, 2).tolist()
-        runs = [(begin, end) for begin, end in bounds if begin >= max(1, len(path) // 2)]
-        between = [(begin, end) for begin, end in runs if (path[begin:end] != BLANK_ID).any()]
-        begin, end = max(between or runs, key=lambda run: run[1] - run[0], default=(len(path), len(path)))
-        return int(begin + end) // 2

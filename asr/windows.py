@@ -29,9 +29,9 @@ _EDGE_FRAMES = 20
 class WindowSettings:
     """Seconds; `benchmarks/long_files.py` measures how nearly texts are those of the whole recording heard at once."""
 
-    window: float = 300.0
+    window: float = 600.0
     """Heard at a time. What is not longer is heard whole."""
-    overlap: float = 120.0
+    overlap: float = 240.0
     """Of a window and the next one, so half of it is the context that either has at the least, but for ``search``."""
     search: float = 10.0
     """So far from the middle of the overlap a pause is looked for to join them in."""
@@ -154,7 +154,7 @@ def cut(parts: Iterable[LogProbs], symbols: Sequence[str], longest: int) -> Iter
     for part in parts:
         waiting = np.concatenate([waiting, part])
         while len(waiting) > longest:
-            end = longest // 2 + _pause(waiting[longest // 2 : longest], space)
+            end = longest // 2 + pause(waiting[longest // 2 : longest], space)
             yield waiting[:end]
             waiting = waiting[end:]
     yield waiting
@@ -198,7 +198,7 @@ def _averaged(values: NDArray[np.float32], reach: int = 6) -> NDArray[np.float32
     return np.convolve(padded, np.full(2 * reach + 1, 1 / (2 * reach + 1)), "valid").astype(np.float32)
 
 
-def _pause(log_probs: LogProbs, space: int) -> int:
+def pause(log_probs: LogProbs, space: int) -> int:
     """The middle of the longest stretch without a letter but with a space, or else of the longest without a letter."""
     path = log_probs.argmax(axis=1)
     letters = np.flatnonzero((path != BLANK) & (path != space))

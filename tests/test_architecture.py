@@ -74,6 +74,7 @@ SIBLINGS = {
     ("results", "evaluation"),
     ("dev_set", "evaluation"),
     ("audit", "evaluation"),
+    ("audit", "report"),
     ("checkpoint", "settings"),
     ("stored_decoder", "settings"),
     ("checkpoint", "acoustic"),

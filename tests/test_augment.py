@@ -200,6 +200,7 @@ def test_features_need_computing_anew_only_for_what_changes_waveforms(field):
         "gain_min": -3.0,
         "gain_max": 3.0,
         "noise_probability": 0.1,
+        "speechless_probability": 0.1,
         "band_probability": 0.1,
         "reverb_probability": 0.1,
         "babble_probability": 0.1,

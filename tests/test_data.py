@@ -26,6 +26,7 @@ from asr.features import FrontEnd
 from asr.inputs import load_input
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.text import TextSettings, Vocabulary, frames_needed
+from asr.training.losses import ctc_losses
 
 AUGMENT = AugmentSettings(
     speed_min=0.9, speed_max=1.1, gain_min=-10, noise_probability=0.5, band_probability=0.5
@@ -211,6 +212,39 @@ def test_a_segment_is_read_alone_and_a_whole_file_to_its_end(utterances):
     np.testing.assert_array_equal(segment, everything[800:2400])
     first = dataclasses.replace(whole, offset=0.0, duration=0.2)
     np.testing.assert_array_equal(load_input(first, RATE, 13), everything[:1600])
+
+
+def test_where_nobody_speaks_there_is_noise_and_nothing_to_write(utterances):
+    asked = AugmentSettings(speechless_probability=0.5)
+    plain, some = dataset(utterances), dataset(utterances, augment=asked)
+    for index in range(len(utterances)):
+        example, spoken = some[index], plain[index]
+        assert len(example.features) == len(spoken.features)
+        said_nothing = len(example.targets) == 0
+        assert torch.equal(example.features, spoken.features) != said_nothing
+        assert said_nothing or torch.equal(example.targets, spoken.targets)
+    assert 0 < sum(len(some[index].targets) == 0 for index in range(len(utterances))) < len(utterances)
+
+
+def test_stored_features_always_speak(utterances, tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((30, 13), np.float32))
+    stored = Utterance(None, 0.3, "ab", features_filepath=str(tmp_path / "a.npy"))
+    data = dataset([stored], augment=AugmentSettings(speechless_probability=1.0))
+    assert len(data[0].targets) == 2
+
+
+def test_a_batch_may_hold_what_says_nothing(utterances):
+    data = dataset(utterances, augment=AugmentSettings(speechless_probability=0.5))
+    batch = collate([data[index] for index in range(len(utterances))])
+    assert 0 in batch.target_lengths
+    log_probs = torch.randn(len(utterances), int(batch.feature_lengths.max()), len(VOCABULARY)).log_softmax(
+        -1
+    )
+    losses = ctc_losses(log_probs, batch.feature_lengths, batch.targets, batch.target_lengths)
+    blanks = log_probs[:, :, 0]
+    for index in torch.nonzero(batch.target_lengths == 0).flatten().tolist():
+        expected = -blanks[index, : batch.feature_lengths[index]].sum()
+        assert losses[index].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_audio_that_is_missing_is_named_when_it_is_asked_for(utterances):

@@ -1,13 +1,12 @@
 """An audit as a page that opens offline: the most doubtful utterances, each to listen to."""
 
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from urllib.parse import quote
 
 from asr.audit.files import doubt, pieces
 from asr.audit.verdicts import SHARE, Audit, Verdict
+from asr.report.sound import link
 from asr.wording import counted
 
 MOST = 500
@@ -70,13 +69,9 @@ def _item(one: Verdict, line: int, folder: Path) -> str:
 
 
 def _player(one: Verdict, folder: Path) -> str:
-    utterance = one.utterance
-    if utterance.audio_filepath is None or utterance.member is not None:  # no browser looks into tar files
+    sound = link(one.utterance, folder)
+    if sound is None:
         return ""
-    source = quote(Path(os.path.relpath(utterance.audio_filepath, folder)).as_posix())
-    part = (
-        f"#t={utterance.start:g},{utterance.start + utterance.duration:g}"
-        if utterance.offset is not None
-        else ""
-    )
+    source, begin, end = sound
+    part = f"#t={begin:g},{end:g}" if one.utterance.offset is not None else ""
     return f'<audio controls preload="none" src="{escape(source + part)}"></audio>'

@@ -5,12 +5,13 @@ Every function takes its random generator, so that a seed decides everything. Ne
 
 from asr.augment.chain import augment_features, augment_waveform
 from asr.augment.masks import mask_features
-from asr.augment.noise import NoiseSource, babble, colored_noise
+from asr.augment.noise import NoiseSource, alone, babble, colored_noise
 from asr.augment_settings import AugmentSettings
 
 __all__ = [
     "AugmentSettings",
     "NoiseSource",
+    "alone",
     "augment_features",
     "augment_waveform",
     "babble",

@@ -20,6 +20,12 @@ def add_noise(waveform: Waveform, noise: Waveform, snr: float) -> Waveform:
     return waveform + noise * np.float32(scale)
 
 
+def alone(noise: Waveform, level: float) -> Waveform:
+    """Noise at ``level`` dB of full scale, with nobody in it; silence stays as it is."""
+    power = float(np.mean(noise**2))
+    return noise if power == 0 else noise * np.float32(10 ** (level / 20) / np.sqrt(power))
+
+
 def colored_noise(num_samples: int, rng: np.random.Generator) -> Waveform:
     """Noise whose power falls with frequency by a random power between 0 (white) and 2 (brown)."""
     spectrum = np.fft.rfft(rng.standard_normal(fast_length(num_samples)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from asr.augment import AugmentSettings, augment_features, augment_waveform, babble, colored_noise
+from asr.augment import AugmentSettings, alone, augment_features, augment_waveform, babble, colored_noise
 from asr.data.batches import Example
 from asr.data.feature_cache import FeatureCache
 from asr.data.noise_folder import NoiseFolder
@@ -21,6 +21,10 @@ from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary
 
 _log = logging.getLogger(__name__)
+_NOISE_ALONE = (-90.0, -20.0)
+"""dB of full scale."""
+_SPEECHLESS = 1
+"""The stream of random numbers that decides it."""
 
 
 class SpeechDataset(Dataset[Example]):
@@ -68,7 +72,8 @@ class SpeechDataset(Dataset[Example]):
             AudioError: its audio cannot be read.
         """
         # Encoded here: kept for all, targets would take three times the memory of their texts and times.
-        labels = self.vocabulary.encode(self.utterances[index].text, self.text)
+        text = "" if self._is_speechless(index) else self.utterances[index].text
+        labels = self.vocabulary.encode(text, self.text)
         return Example(self._features(index), torch.tensor(labels, dtype=torch.long), index)
 
     def statistics(self, most: int = 500) -> tuple[Tensor, Tensor]:
@@ -92,6 +97,8 @@ class SpeechDataset(Dataset[Example]):
     ) -> NDArray[np.float32]:
         if values.ndim > 1:
             return augment_features(values, self.augment, rng, self.front_end.speed_matrix)
+        if self._is_speechless(index):
+            values = alone(self._noise(len(values), rng), rng.uniform(*_NOISE_ALONE))
         return augment_waveform(
             values,
             self.front_end.settings.sample_rate,
@@ -100,6 +107,13 @@ class SpeechDataset(Dataset[Example]):
             noise=self._noise,
             babble=partial(self._babble, index),
         )
+
+    def _is_speechless(self, index: int) -> bool:
+        """Drawn by itself, since what is heard and what is to be written both hang on it."""
+        share = self.augment.speechless_probability
+        if not share or self.utterances[index].features_filepath is not None:
+            return False
+        return bool(np.random.default_rng([self.seed, self.epoch, index, _SPEECHLESS]).random() < share)
 
     def _babble(self, index: int, num_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Other utterances than the one at ``index``; one is drawn too many, in case it is among them."""
