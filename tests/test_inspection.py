@@ -120,7 +120,7 @@ def test_what_is_masked_is_a_span_and_nothing_else(features):
         expected[place] = ((found - whole).abs().sum(-1) / 2).detach().numpy()
     assert past[0] == pytest.approx(np.mean([expected[n, 2 * n : 2 * n + 2] for n in range(10)]), rel=1e-4)
     assert past[9] == pytest.approx(expected[0, 18:].mean(), abs=1e-6)
-    np.testing.assert_array_equal(future[1:], 0)  # one direction
+    assert future[1:].max() < 1e-6  # one direction
 
 
 def test_measuring_leaves_the_network_alone(features):

@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -53,7 +56,9 @@ class Member:
 
     def __str__(self) -> str:
         depth = f"{self.layers} layer{'s' * (self.layers > 1)}"
-        return f"{NAMES[self.cell]}, {DIRECTIONS[self.directions]}, {depth}{', unclipped' * (not self.clipped)}"
+        return (
+            f"{NAMES[self.cell]}, {DIRECTIONS[self.directions]}, {depth}{', unclipped' * (not self.clipped)}"
+        )
 
     @property
     def folder(self) -> str:
@@ -97,20 +102,25 @@ class Result:
 
     def column(self, key: str) -> list[float]:
         """By epoch, the mean over seeds; what is no number is left out of it."""
-        rows = [[np.nan if row[key] is None else row[key] for row in run["epochs"]] for run in self.runs]
-        return [float(np.nanmean(values)) for values in zip(*rows, strict=False)]
+        rows = [[row[key] for row in run["epochs"]] for run in self.runs]
+        known = [[value for value in values if value is not None] for values in zip(*rows, strict=False)]
+        return [mean(values) if values else math.nan for values in known]
 
     def until(self, loss: float) -> tuple[float, float] | None:
-        """Steps and seconds of training until the loss is there, None where it never is."""
-        losses, steps = self.column("loss"), self.column("steps")
-        seconds = np.cumsum(self.column("seconds"))
-        for place, reached in enumerate(losses):
-            if reached <= loss:
-                before = losses[place - 1] if place else reached
-                share = 1.0 if before == reached else (before - loss) / (before - reached)
-                between = place - 1 + share  # epochs, as the loss falls in a line from one to the next
-                places = np.arange(len(steps))
-                return float(np.interp(between, places, steps)), float(np.interp(between, places, seconds))
+        """Steps and seconds of training until the loss is there, None where it never is.
+
+        It is taken to fall in a line from the end of an epoch to that of the next.
+        """
+        seconds = np.cumsum(self.column("seconds")).tolist()
+        rows = zip(self.column("loss"), self.column("steps"), seconds, strict=True)
+        known = [row for row in rows if math.isfinite(row[0])]
+        for before, after in pairwise([known[0], *known] if known else []):
+            if after[0] <= loss:
+                share = (before[0] - loss) / (before[0] - after[0]) if before[0] > loss else 1.0
+                steps, passed = (
+                    one + share * (two - one) for one, two in zip(before[1:], after[1:], strict=True)
+                )
+                return steps, passed
         return None
 
 
