@@ -127,6 +127,7 @@ def test_measuring_leaves_the_network_alone(features):
     net = network("lstm", num_layers=2).train()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     measure_memory(net, [features])
+    gates_by_layer(net, features)
     assert net.training
     assert all(weight.grad is None for weight in net.parameters())
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

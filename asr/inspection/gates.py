@@ -1,6 +1,7 @@
 """Gates, which torch's layers keep to themselves: computed again from their weights, frame by frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ class Gates:
         return self.activity.get("forget", self.activity.get("update"))
 
 
+@torch.no_grad()
 def gates(direction: nn.Module, inputs: Tensor) -> Gates:
     """Of a torch LSTM, GRU or RNN of one layer, for inputs ``(time, num_inputs)``, heard from the first on."""
     weights: Any = direction
@@ -52,12 +54,24 @@ def gates_by_layer(network: RecurrentCTC, features: Tensor) -> list[list[Gates]]
     """Of each layer its directions, the one that hears forwards first, for features ``(time, num_features)``."""
     lengths = torch.tensor([len(features)])
     found = []
-    hidden, lengths = network.eval().subsampling(features.unsqueeze(0), lengths)
     blocks: list[Any] = list(network.blocks)
-    for block in blocks:
-        found.append(_directions(block.layer, hidden[0]))
-        hidden = block(hidden, lengths)
+    with evaluated(network):
+        hidden, lengths = network.subsampling(features.unsqueeze(0), lengths)
+        for block in blocks:
+            found.append(_directions(block.layer, hidden[0]))
+            hidden = block(hidden, lengths)
     return found
+
+
+@contextmanager
+def evaluated(network: nn.Module) -> Iterator[None]:
+    """Inside, nothing is dropped."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
 
 
 def _directions(layer: RecurrentLayer, inputs: Tensor) -> list[Gates]:

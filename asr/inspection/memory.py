@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asr.inspection.gates import evaluated
 from asr.models import RecurrentCTC
 
 Curve = NDArray[np.float64]
@@ -45,13 +46,9 @@ class Memory:
 
 def measure_memory(network: RecurrentCTC, utterances: Sequence[Tensor], span: int = 2) -> Memory:
     """Of features ``(time, num_features)`` each; without dropout, the weights left alone."""
-    was_training = network.training
-    network.eval()
-    try:
+    with evaluated(network):
         past, future = zip(*(gradient_by_distance(network, one) for one in utterances), strict=True)
         before, after = zip(*(change_by_distance(network, one, span) for one in utterances), strict=True)
-    finally:
-        network.train(was_training)
     return Memory(_mean(past), _mean(future), _mean(before), _mean(after), span)
 
 
