@@ -67,7 +67,7 @@ def lines(
     ticks = [
         _below(_across(tick * step / right), f"{tick * step:g}", 5) for tick in range(round(right / step) + 1)
     ]
-    marks = [_level(_BOTTOM + (_TOP - _BOTTOM) * top(level), f"{level:g}") for level in levels]
+    marks = [_level(_BOTTOM + (_TOP - _BOTTOM) * top(level), _short(level)) for level in levels]
     key = "".join(
         f'<span><i class="c{line.colour}{" dashed" * line.dashed}"></i>{escape(line.name)}</span>'
         for line in shown
@@ -133,6 +133,11 @@ def _logarithmic(highest: float, least: float) -> tuple[Callable[[float], float]
     low, high = math.floor(math.log10(least)), math.ceil(math.log10(max(highest, 10 * least)))
     levels = [10.0**power for power in range(low, high + 1, max(1, (high - low) // 5))]
     return lambda value: (math.log10(max(value, 10.0**low)) - low) / (high - low), levels
+
+
+def _short(level: float) -> str:
+    """What there is room for."""
+    return f"{level:g}" if not level or 0.01 <= level < 10_000 else f"1e{math.log10(level):.0f}"
 
 
 def _levels(levels: Sequence[float], top: float) -> Iterator[str]:
