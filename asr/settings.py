@@ -109,8 +109,11 @@ class TrainerSettings:
     """Parts that keep the weights of init_from: subsampling, recurrent."""
     patience: int = 0
     """Epochs without a better dev WER before training stops early; 0 never stops."""
+    chunk_seconds: float = 0.0
+    """Hear so much at a time, the state carried over and its gradient cut (truncated backpropagation through time), so
+    that recordings of any length fit into memory; for one direction. 0 hears utterances whole."""
     watch_gradients: bool = True
-    """Measure after each epoch, on a few utterances, how far back gradients reach: gradients.png."""
+    """Measure after each epoch, on a few utterances, how far back gradients reach: gradients.png. Not in chunks."""
     save_minutes: float = 10.0
     """Minutes between states that are saved inside an epoch, to go on from; 0 saves at the ends of epochs only."""
     precision: str = "32"
@@ -136,7 +139,7 @@ class TrainerSettings:
             )
         for key in (
             *("weight_decay", "warmup_epochs", "clip_norm", "patience", "threads"),
-            *("weight_noise", "average", "ema", "label_smoothing", "save_minutes"),
+            *("weight_noise", "average", "ema", "label_smoothing", "save_minutes", "chunk_seconds"),
         ):
             if getattr(self, key) < 0:
                 raise ConfigError(f"trainer.{key}={getattr(self, key)} must not be negative.")
@@ -170,6 +173,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check_streaming(self.features, self.model)
+        if self.trainer.chunk_seconds and self.model.bidirectional:
+            raise ConfigError(
+                f"trainer.chunk_seconds={self.trainer.chunk_seconds:g} carries a state from chunk to chunk, and two "
+                "directions need the end first; set model.bidirectional=false, or model=lstm_streaming."
+            )
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ FLOORS = {
             "comparison",
             "transcription",
             "audit",
+            "inspection",
         ),
         4,
     ),
@@ -110,6 +111,7 @@ TORCH_ROOMS = {
     "training",
     "export",
     "experiment",
+    "inspection",
     "cli",
 }
 WITHOUT_TORCH = [

@@ -319,7 +319,7 @@ def test_the_report_stands_alone_and_says_what_the_run_was(settings):
     assert "batch_seconds: 7.0" in page.text
     assert hashlib.sha256(Path(asked.data.train).read_bytes()).hexdigest() in page.text
     lines = [attrs["points"].split() for tag, attrs in page.tags if tag == "polyline"]
-    assert len(lines) == 1 + 2 + 1 + 1 + 1 + 3 + 1
+    assert len(lines) == 1 + 2 + 1 + 2 + 1 + 3 + 1
     assert all(len(points) == 3 for points in lines)
 
 

@@ -30,7 +30,7 @@ class RecurrentBlock(nn.Module):
 
     def resume(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         """The outputs of one direction from where an earlier call left it, and where this one leaves it."""
-        heard, state = self.layer.ahead(inputs, state)
+        heard, state = self.layer.ahead(self.dropout(inputs), state)
         return self._surround(inputs, heard), state
 
     def _surround(self, inputs: Tensor, heard: Tensor) -> Tensor:

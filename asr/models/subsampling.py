@@ -19,6 +19,7 @@ class Subsampling(nn.Module):
 
     def __init__(self, num_features: int, num_channels: int, factor: int, kernel_size: int, dropout: float):
         super().__init__()
+        self.factor, self.reach = factor, reach(factor, kernel_size)
         self.strides = STRIDES[factor]
         inputs = [num_features] + [num_channels] * (len(self.strides) - 1)
         self.convolutions = nn.ModuleList(

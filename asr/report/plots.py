@@ -1,14 +1,24 @@
-"""Plots as SVG that take their colours from the page: rates of groups with intervals, and a calibration."""
+"""Plots as SVG that take their colours from the page: rates of groups with intervals, a calibration, lines."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 _WIDTH, _HEIGHT = 360, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 350, 12, 176
 Group = Mapping[str, Any]
 """``label``, ``rate`` (of 1), ``interval`` (or None), and ``note``, which the pointer shows."""
+
+
+class Line(NamedTuple):
+    """One of a plot's."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    colour: int
+    """0 to 5; lines of one colour belong together."""
+    dashed: bool = False
 
 
 def rates(title: str, groups: Sequence[Group], caption: str = "") -> str:
@@ -43,6 +53,29 @@ def calibration(bins: Sequence[Mapping[str, float]], error: float) -> str:
     return _figure("Words that are right, %, by confidence", parts, caption)
 
 
+def lines(
+    title: str, shown: Sequence[Line], across: str, caption: str = "", least: float | None = None
+) -> str:
+    """``across`` names the horizontal axis; the vertical one is linear from 0, or logarithmic from ``least`` up."""
+    right, step = _scale(max(x for line in shown for x, _ in line.points), least=1e-9)
+    highest = max(y for line in shown for _, y in line.points if math.isfinite(y))
+    top, levels = _linear(highest) if least is None else _logarithmic(highest, least)
+    drawn = [
+        _path(line, lambda x: _across(x / right), lambda y: _BOTTOM + (_TOP - _BOTTOM) * top(y))
+        for line in shown
+    ]
+    ticks = [
+        _below(_across(tick * step / right), f"{tick * step:g}", 5) for tick in range(round(right / step) + 1)
+    ]
+    marks = [_level(_BOTTOM + (_TOP - _BOTTOM) * top(level), _short(level)) for level in levels]
+    key = "".join(
+        f'<span><i class="c{line.colour}{" dashed" * line.dashed}"></i>{escape(line.name)}</span>'
+        for line in shown
+    )
+    explained = f'<span class="legend">{key}</span>{escape(across)}. {escape(caption)}'
+    return _figure(title, [*marks, *drawn, *ticks], explained, is_html=True)
+
+
 def interval_bar(group: Group, highest: float) -> str:
     """A rate and its interval as a line of a table, 0 at its left."""
     low, high = group["interval"]
@@ -54,9 +87,9 @@ def interval_bar(group: Group, highest: float) -> str:
     )
 
 
-def _figure(title: str, parts: Sequence[str], caption: str) -> str:
+def _figure(title: str, parts: Sequence[str], caption: str, is_html: bool = False) -> str:
     """Its first line is both heading and the name that a screen reader says."""
-    explained = f"<small>{escape(caption)}</small>" if caption else ""
+    explained = f"<small>{caption if is_html else escape(caption)}</small>" if caption else ""
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>"
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
@@ -82,11 +115,39 @@ def _below(x: float, label: str, count: int) -> str:
     return f'<text transform="translate({place}) rotate(-35)" text-anchor="end">{escape(label)}</text>'
 
 
+def _path(line: Line, across: Callable[[float], float], up: Callable[[float], float]) -> str:
+    """What is no number is left out."""
+    points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in line.points if math.isfinite(y))
+    kind = f"line c{line.colour}{' dashed' * line.dashed}"
+    return f'<polyline class="{kind}" points="{points}"><title>{escape(line.name)}</title></polyline>'
+
+
+def _linear(highest: float) -> tuple[Callable[[float], float], list[float]]:
+    """The share of the height where a value stands, and the levels that are drawn."""
+    top, step = _scale(highest, least=1e-9)
+    return lambda value: value / top, [number * step for number in range(round(top / step) + 1)]
+
+
+def _logarithmic(highest: float, least: float) -> tuple[Callable[[float], float], list[float]]:
+    """What is below ``least`` stands at the bottom."""
+    low, high = math.floor(math.log10(least)), math.ceil(math.log10(max(highest, 10 * least)))
+    levels = [10.0**power for power in range(low, high + 1, max(1, (high - low) // 5))]
+    return lambda value: (math.log10(max(value, 10.0**low)) - low) / (high - low), levels
+
+
+def _short(level: float) -> str:
+    """What there is room for."""
+    return f"{level:g}" if not level or 0.01 <= level < 10_000 else f"1e{math.log10(level):.0f}"
+
+
 def _levels(levels: Sequence[float], top: float) -> Iterator[str]:
     for level in levels:
-        y = _up(level, top)
-        yield f'<line class="level" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{level:g}</text>'
+        yield _level(_up(level, top), f"{level:g}")
+
+
+def _level(y: float, label: str) -> str:
+    line = f'<line class="level" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    return f'{line}<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
 
 
 def _up(value: float, top: float) -> float:
@@ -97,9 +158,10 @@ def _across(share: float) -> float:
     return _LEFT + (_RIGHT - _LEFT) * share
 
 
-def _scale(highest: float) -> tuple[float, float]:
-    """The end of an axis from 0 and its step: three to six round steps."""
-    rough = max(highest, 1.0) / 4
+def _scale(highest: float, least: float = 1.0) -> tuple[float, float]:
+    """The end of an axis from 0 to ``least`` or more, and its step: three to six round steps."""
+    highest = max(highest, least)
+    rough = highest / 4
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    return step * math.ceil(max(highest, 1.0) / step), step
+    return step * math.ceil(highest / step), step

@@ -13,6 +13,7 @@ from asr.data import Batch, collate
 from asr.errors import ConfigError
 from asr.settings import Settings
 from asr.training import distributed
+from asr.training.chunks import hear
 from asr.training.losses import ctc_losses
 from asr.training.module import CTCTraining
 from asr.training.parts import Parts
@@ -85,7 +86,10 @@ def _remedy(parts: Parts, longest: Sequence[int]) -> str:
     seconds = parts.padded_seconds(longest)
     if len(longest) == 1:
         name = parts.train[longest[0]].name
-        return f"{name}, {seconds:.0f} s long, does not fit into memory; cut it, or take a smaller model."
+        smaller = "cut it, or take a smaller model"
+        if not parts.settings.model.bidirectional:
+            smaller = "hear it in smaller chunks (trainer.chunk_seconds=10), or take a smaller model"
+        return f"{name}, {seconds:.0f} s long, does not fit into memory; {smaller}."
     return (
         f"The longest batch ({len(longest)} utterances, {seconds:.0f} s with padding) does not fit into memory; "
         f"data.batch_seconds={seconds / 2:.0f} trainer.accumulate={2 * parts.settings.trainer.accumulate} "
@@ -103,7 +107,7 @@ def _measure(parts: Parts, longest: Sequence[int]) -> DryRun:
     return DryRun(
         seconds=time.perf_counter() - started,
         audio_seconds=sum(parts.durations[index] for index in longest),
-        peak_bytes=_peak_bytes(device),
+        peak_bytes=peak_bytes(device),
         batches_per_epoch=len(parts.batches(1)),
         num_parameters=sum(p.numel() for p in module.parameters()),
     )
@@ -116,14 +120,17 @@ def _load(parts: Parts, indices: Sequence[int]) -> Batch:
 
 def _step(module: CTCTraining, batch: Batch, dtype: torch.dtype) -> None:
     with torch.autocast(batch.features.device.type, dtype, enabled=dtype != torch.float32):
-        log_probs, lengths = module.acoustic.network(batch.features, batch.feature_lengths)
-    loss = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths).mean()
+        log_probs, lengths = hear(
+            module.acoustic.network, batch.features, batch.feature_lengths, module.chunk
+        )
+    loss = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, module.chunk).mean()
     loss.backward()  # type: ignore[no-untyped-call]
     if batch.features.is_cuda:
         torch.cuda.synchronize()
 
 
-def _peak_bytes(device: torch.device) -> int:
+def peak_bytes(device: torch.device) -> int:
+    """Of the GPU where there is one, else of the whole process so far; 0 where nobody counts."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:

@@ -114,7 +114,7 @@ def _callbacks(parts: Parts, scorer: DevScorer, stop: StopOnSignal, console: Con
     """What happens around the steps where a training prints and writes, in its order."""
     trainer = parts.settings.trainer
     return [
-        *([GradientWatch(parts)] if trainer.watch_gradients else []),
+        *([GradientWatch(parts)] if trainer.watch_gradients and not trainer.chunk_seconds else []),
         scorer,
         RunReport(parts, scorer.run_dir, scorer),
         GradientPicture(scorer.run_dir, scorer),

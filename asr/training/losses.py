@@ -5,10 +5,18 @@ import math
 from torch import Tensor, nn
 
 from asr.models.lengths import valid_positions
+from asr.training.long_ctc import long_ctc_losses
 
 
-def ctc_losses(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
-    """The CTC loss ``(batch,)`` in nats (Graves et al. 2006); infinite where no alignment exists."""
+def ctc_losses(
+    log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor, block: int = 0
+) -> Tensor:
+    """The CTC loss ``(batch,)`` in nats (Graves et al. 2006); infinite where no alignment exists.
+
+    With ``block`` frames, in the memory that the scores of so many take.
+    """
+    if block:
+        return long_ctc_losses(log_probs, lengths, targets, target_lengths, block)
     return nn.functional.ctc_loss(
         log_probs.transpose(0, 1),  # (time, batch, vocab)
         targets,

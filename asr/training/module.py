@@ -18,6 +18,7 @@ from asr.errors import CheckpointError
 from asr.manifest import Utterance
 from asr.settings import Settings, build
 from asr.training import distributed
+from asr.training.chunks import chunk_frames, hear
 from asr.training.gradients import Gradients
 from asr.training.losses import ctc_losses, smoothed
 from asr.training.optimizer import adamw
@@ -52,6 +53,8 @@ class CTCTraining(lightning.LightningModule):
         self.settings = settings
         self.utterances = utterances
         self.steps_per_epoch = steps_per_epoch
+        self.chunk = chunk_frames(settings)
+        """Frames that are heard at a time, 0 for whole utterances."""
         self.average = MovingAverage(acoustic, settings.trainer.ema) if settings.trainer.ema else None
         self.plateau_scale = 1.0
         self.scaler = scaler(settings.trainer)
@@ -97,8 +100,8 @@ class CTCTraining(lightning.LightningModule):
             *(distributed.rank(), distributed.world_size()),
         )
         distributed.draw_apart()
-        log_probs, lengths = self.acoustic.network(features, batch.feature_lengths)
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths)
+        log_probs, lengths = hear(self.acoustic.network, features, batch.feature_lengths, self.chunk)
+        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, self.chunk)
         kept = losses.isfinite()
         if not kept.all():
             self._name(batch.indices[~kept].tolist(), "loss")
@@ -108,7 +111,8 @@ class CTCTraining(lightning.LightningModule):
         if len(losses):
             if not kept.all():
                 # The gradient of an infinite loss is NaN, even times zero: once more without it.
-                losses = ctc_losses(log_probs, lengths, batch.targets[kept], batch.target_lengths[kept])
+                targets = batch.targets[kept], batch.target_lengths[kept]
+                losses = ctc_losses(log_probs, lengths, *targets, self.chunk)
             self._loss += float(losses.detach().sum())
         return smoothed(losses, log_probs, lengths, self.settings.trainer.label_smoothing), kept
 
@@ -171,7 +175,7 @@ class CTCTraining(lightning.LightningModule):
                 self._name(self._taken, "gradient")
                 self.num_left_out += num_taken
         elif num_taken:
-            self.tally.gradient_norm.add(norm, 1)
+            self.tally.add_norm(float(norm))
         optimizer.step()  # without gradients it only counts
         optimizer.zero_grad()
         self._taken = []

@@ -12,6 +12,7 @@ import yaml
 from lightning.pytorch.callbacks import Callback
 
 from asr.settings import to_dict
+from asr.training.dry import peak_bytes
 from asr.training.files import written_beside
 from asr.training.parts import Parts
 from asr.training.provenance import commit, describe_set, processor, versions
@@ -67,6 +68,7 @@ class RunReport(Callback):
         """An epoch that was cut short has no row."""
         if trainer.is_last_batch:
             measured = self.made_of | {"best": _best(self.scorer), "epochs": self.scorer.history}
+            measured["peak_bytes"] = peak_bytes(pl_module.device)
             with written_beside(self.run_dir / METRICS_JSON) as path:
                 path.write_text(
                     json.dumps(_without_nan(measured), indent=1, ensure_ascii=False), encoding="utf-8"
@@ -131,7 +133,10 @@ def _curves(epochs: Sequence[Mapping[str, float]]) -> list[str]:
         "Loss, nats an utterance": {"loss": column("loss")},
         "Dev, %": {"WER": column("dev_wer", 100), "CER": column("dev_cer", 100)},
         "Learning rate": {"rate": column("learning_rate")},
-        "Gradient norm of the steps": {"norm": column("gradient_norm")},
+        "Gradient norm of the steps": {
+            "largest": column("largest_gradient_norm"),
+            "mean": column("gradient_norm"),
+        },
         "Seconds an epoch": {"seconds": column("seconds")},
         "Gradient norm of each part": parts,
         "Frames back that a gradient reaches": columns("reach_"),

@@ -167,12 +167,14 @@ def _measured(trainer: lightning.Trainer, module: CTCTraining, evaluation: Evalu
     """A row of ``metrics.csv``; loss and gradient norm are no numbers when no step of the epoch had any."""
     return {
         "epoch": trainer.current_epoch + 1,
+        "steps": trainer.global_step,
         "loss": module.tally.loss.value,
         "dev_wer": evaluation.words.rate,
         "dev_cer": evaluation.characters.rate,
         "dev_empty": sum(not scored.hypothesis for scored in evaluation.utterances),
         "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
         "gradient_norm": module.tally.gradient_norm.value,
+        "largest_gradient_norm": module.tally.largest_gradient_norm,
         "left_out": module.num_left_out,
         "seconds": module.tally.seconds,
     } | (module.gradients.row() if module.gradients else {})

@@ -35,7 +35,8 @@ class Tally:
     loss: Mean = field(default_factory=Mean)
     """Over utterances."""
     gradient_norm: Mean = field(default_factory=Mean)
-    """Over steps."""
+    """Over steps, before clipping."""
+    largest_gradient_norm: float = 0.0
 
     def __post_init__(self) -> None:
         self._since = time.perf_counter()  # no field: whoever goes on has a clock of its own
@@ -43,6 +44,11 @@ class Tally:
     def of(self, epoch: int) -> "Tally":
         """This one, if its epoch was left inside, or one that begins."""
         return self if self.epoch == epoch else Tally(epoch)
+
+    def add_norm(self, norm: float) -> None:
+        """Take in the norm of a step's gradient."""
+        self.gradient_norm.add(norm, 1)
+        self.largest_gradient_norm = max(self.largest_gradient_norm, norm)
 
     def count_batch(self) -> None:
         """Another batch is done."""

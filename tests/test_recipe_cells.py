@@ -1,0 +1,198 @@
+"""recipes/cells: nine small trainings on one page, and statements held against figures that are known."""
+
+import importlib
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+from toys import RATE
+from trainings import train, write_sets
+
+from asr.config import compose
+from asr.evaluation import Evaluation, evaluate
+from asr.evaluation.scored import score
+from asr.manifest import Utterance, read_manifest
+from asr.recognizer import load
+from asr.settings import build
+
+FOLDER = Path(__file__).parents[1] / "recipes" / "cells"
+OVERRIDES = [
+    *(f"features.sample_rate={RATE}", "features.window_length=200", "features.hop_length=80"),
+    *("features.fft_length=256", "features.num_mels=20", "features.cmvn=stored", "features.kind=log_mel"),
+    *("model.num_channels=8", "model.kernel_size=3", "model.subsampling=2", "data.batch_seconds=6"),
+    *("trainer.max_epochs=2", "trainer.device=cpu", "trainer.threads=1", "trainer.watch_gradients=false"),
+]
+GRID = {
+    "overrides": OVERRIDES,
+    "parameters": 3000,
+    "layers": [1],
+    "seeds": [1],
+    "loss": 30.0,
+    "studied_layers": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """The recipe's modules, which import each other by their own names as those of a script do."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        yield {name: importlib.import_module(name) for name in ("grid", "study", "claims", "pages")}
+    finally:
+        sys.path.remove(str(FOLDER))
+        for name in ("grid", "study", "claims", "pages"):
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def trained(recipe, tmp_path_factory):
+    """The grid, its results and its studies."""
+    folder = tmp_path_factory.mktemp("cells")
+    corpus = write_sets(folder / "corpus")
+    (folder / "toy.yaml").write_text(yaml.safe_dump(GRID), encoding="utf-8")
+    grid = recipe["grid"].read_grid(folder / "toy.yaml", {"layers": None, "seeds": [2]})
+    data = [f"data.{name}={corpus / name / 'manifest.jsonl'}" for name in ("train", "dev")]
+    points = recipe["grid"].make_points(grid, data, folder / "runs")
+    for some in points.values():
+        for point in some:
+            train(compose([*point.overrides, f"run_dir={point.run_dir}"]))
+    dev = corpus / "dev" / "manifest.jsonl"
+    results = recipe["grid"].collect(
+        points, lambda run, name: evaluate(load(run, device="cpu"), read_manifest(dev)), True
+    )
+    return grid, results, recipe["study"].study(grid, results, dev)
+
+
+def test_every_network_comes_as_near_to_the_parameters_as_its_units_allow(trained):
+    grid, results, _ = trained
+    assert [str(one.member) for one in results][:3] == [
+        "plain RNN, one direction, 1 layer",
+        "plain RNN, two directions, 1 layer",
+        "plain RNN, one direction, 1 layer, unclipped",
+    ]
+    assert len(results) == 9
+    assert (grid.seeds, grid.studied_layers) == ((2,), 1)
+    for one in results:
+        assert one.parameters == pytest.approx(3000, rel=0.05)
+        assert one.megabytes > 50
+        assert one.runs[0]["settings"]["trainer"]["clip_norm"] == (5 if one.member.clipped else 0)
+
+
+def test_the_networks_are_looked_into(trained):
+    _, _, studies = trained
+    assert len(studies) == 6
+    for one in studies:
+        assert one.trained.past.max() <= 1
+        assert one.trained.past[0] > 0
+        assert (one.gates[0].keeping is None) == (one.result.member.cell == "rnn_tanh")
+        heard = one.trained.changed_future[4:].max() > 1e-6
+        assert heard == (one.result.member.directions == 2)
+
+
+class Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_stands_alone_and_holds_every_plot_and_training(trained, recipe):
+    grid, results, studies = trained
+    claims = recipe["claims"].check(grid, results, studies)
+    page = Page()
+    page.feed(recipe["pages"].html(grid, results, studies, claims, "made <today>"))
+    assert not [attrs for _, attrs in page.tags if {"src", "href"} & set(attrs)], "it must open offline"
+    drawn = [attrs["points"] for tag, attrs in page.tags if tag == "polyline"]
+    # Losses, gradients trained and untrained, masking on both sides, norms, gates with their spread.
+    assert len(drawn) == 6 + 2 * 6 + 6 + 3 + 3 * 4 + (3 + 2) + (2 + 2)
+    assert not [points for points in drawn if "nan" in points or not points]
+    for text in (*(str(one.member) for one in results), *(one.statement for one in claims), "made <today>"):
+        assert text in page.text
+    tables = recipe["pages"].markdown(grid, results, claims, "made today")
+    assert tables.count("| plain RNN, ") == 3
+    assert len({line.count("|") for line in tables.splitlines()[:11]}) == 1
+
+
+# --- statements --------------------------------------------------------------------------------------------
+
+
+def evaluation(wrong: int) -> Evaluation:
+    """Of forty utterances, the first ones wrong."""
+    one = Utterance("a.wav", 1.0, "yes")
+    return Evaluation(tuple(score(one, "yes", "no" if n < wrong else "yes") for n in range(40)), 1.0)
+
+
+def made(recipe, wrong: int, epochs=(), **member):
+    grid = recipe["grid"]
+    shape = {"cell": "lstm", "directions": 1, "layers": 1} | member
+    run = {"epochs": list(epochs), "parameters": 1}
+    return grid.Result(grid.Member(**shape), 1, [run], [Path()], [evaluation(wrong)])
+
+
+def verdicts(recipe, *results) -> dict[str, str]:
+    grid = build(recipe["grid"].Grid, GRID | {"studied_layers": 1})
+    return {one.statement: one.verdict for one in recipe["claims"].check(grid, results, [])}
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "verdict"), [(20, 2, "agree"), (2, 20, "disagree"), (9, 9, "cannot tell")]
+)
+def test_two_directions_are_better_only_where_the_whole_interval_says_so(recipe, one, two, verdict):
+    found = verdicts(recipe, made(recipe, one), made(recipe, two, directions=2))
+    assert found["At equal parameters two directions beat one."] == verdict
+
+
+@pytest.mark.parametrize(
+    ("wrong", "verdict"), [((20, 2, 20), "agree"), ((20, 10, 1), "disagree"), ((9, 8, 9), "cannot tell")]
+)
+def test_depth_helps_up_to_a_point_or_does_not(recipe, wrong, verdict):
+    results = [made(recipe, errors, layers=layers) for layers, errors in enumerate(wrong, 1)]
+    assert verdicts(recipe, *results)["At equal parameters depth helps up to a point."] == verdict
+
+
+@pytest.mark.parametrize(("largest", "verdict"), [(500.0, "agree"), (6.0, "disagree"), (None, "agree")])
+def test_an_explosion_is_a_gradient_many_times_the_usual(recipe, largest, verdict):
+    def epoch(norm: float | None):
+        return {"largest_gradient_norm": norm or 3.0, "gradient_norm": 2.0, "left_out": int(norm is None)}
+
+    results = [
+        made(recipe, 5, [epoch(3.0), epoch(value)], cell=cell, clipped=clipped)
+        for cell, value in (("rnn_tanh", largest), ("lstm", 3.0), ("gru", 3.0))
+        for clipped in (True, False)
+    ]
+    found = verdicts(recipe, *results)
+    assert (
+        found["Without clipping the gradients of a plain RNN explode, those of LSTM and GRU do not."]
+        == verdict
+    )
+    assert found["A plain RNN trains better with clipping."] == "cannot tell"
+    assert found["LSTM and GRU are alike, within 1 point."] == "agree"
+
+
+def test_steps_and_seconds_to_a_loss_lie_between_the_epochs(recipe):
+    epochs = [
+        {"loss": loss, "steps": 10.0 * n, "seconds": 2.0} for n, loss in enumerate((8.0, 4.0, None, 1.0), 1)
+    ]
+    one = made(recipe, 0, epochs)
+    assert one.until(6.0) == (15.0, 3.0)
+    assert one.until(8.0) == (10.0, 2.0)
+    assert one.until(0.5) is None
+
+
+def test_a_typo_is_a_sentence_before_anything_trains(tmp_path):
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(GRID), encoding="utf-8")
+    command = [sys.executable, FOLDER / "run.py", tmp_path / "toy.yaml", "trainer.max_epoch=1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("cells: ")
+    assert "trainer.max_epochs" in done.stderr
+    assert done.stderr.count("\n") == 1
