@@ -9,6 +9,7 @@ are joined where both are surest that nobody speaks, so no word is lost or doubl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,11 +117,12 @@ def join(windows: Iterable[LogProbs], grid: Grid) -> Iterator[LogProbs]:
 def cut(parts: Iterable[LogProbs], symbols: Sequence[str], longest: int) -> Iterator[LogProbs]:
     """The stream again in pieces of up to ``longest`` rows that end in pauses, between two words."""
     space = symbols.index(" ") if " " in symbols else BLANK
-    waiting = np.empty((0, len(symbols)), np.float32)
-    for part in parts:
+    remaining = iter(parts)
+    waiting = next(remaining)
+    for part in chain([waiting[:0]], remaining):
         waiting = np.concatenate([waiting, part])
         while len(waiting) > longest:
-            end = longest // 2 + _pause(waiting[longest // 2 : longest], space)
+            end = longest // 2 + _pause(waiting[longest // 2 : longest, : len(symbols)], space)
             yield waiting[:end]
             waiting = waiting[end:]
     yield waiting

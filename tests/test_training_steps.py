@@ -21,7 +21,7 @@ from asr.models import ModelSettings, RecurrentCTC
 from asr.settings import Settings, TrainerSettings, build
 from asr.text import TextSettings
 from asr.training import epochs
-from asr.training.losses import smoothed
+from asr.models.losses import smoothed
 from asr.training.module import CTCTraining
 from asr.training.schedule import rate
 from asr.training.weights import MovingAverage, noisy, replaced

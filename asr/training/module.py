@@ -1,4 +1,4 @@
-"""One step of training: mask, run the network, CTC loss, AdamW along a schedule."""
+"""One step of training: mask, run the network, its loss, AdamW along a schedule."""
 
 import logging
 import math
@@ -19,7 +19,6 @@ from asr.manifest import Utterance
 from asr.settings import Settings, build
 from asr.training import distributed
 from asr.training.gradients import Gradients
-from asr.training.losses import ctc_losses, smoothed
 from asr.training.optimizer import adamw
 from asr.training.precision import scaler, unscale
 from asr.training.schedule import rate
@@ -89,7 +88,7 @@ class CTCTraining(lightning.LightningModule):
         return (batch_idx + 1) % self.settings.trainer.accumulate == 0 or self.trainer.is_last_batch
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What to minimise, of each utterance whose CTC loss is finite, and which these are ``(batch,)``."""
+        """What to minimise, of each utterance whose loss is finite, and which these are ``(batch,)``."""
         if not len(batch.indices):  # fewer utterances than processes
             return torch.empty(0), torch.empty(0, dtype=torch.bool)
         features = mask_features(
@@ -97,20 +96,22 @@ class CTCTraining(lightning.LightningModule):
             *(distributed.rank(), distributed.world_size()),
         )
         distributed.draw_apart()
-        log_probs, lengths = self.acoustic.network(features, batch.feature_lengths)
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths)
+        network, smoothing = self.acoustic.network, self.settings.trainer.label_smoothing
+        outputs = network.outputs(features, batch.feature_lengths, batch.targets)
+        losses, minimised = network.losses(outputs, batch.targets, batch.target_lengths, smoothing)
         kept = losses.isfinite()
         if not kept.all():
             self._name(batch.indices[~kept].tolist(), "loss")
             self._num_lost += int((~kept).sum())
-            log_probs, lengths = log_probs[kept], lengths[kept]
-            losses = losses[kept]
-        if len(losses):
-            if not kept.all():
-                # The gradient of an infinite loss is NaN, even times zero: once more without it.
-                losses = ctc_losses(log_probs, lengths, batch.targets[kept], batch.target_lengths[kept])
-            self._loss += float(losses.detach().sum())
-        return smoothed(losses, log_probs, lengths, self.settings.trainer.label_smoothing), kept
+            if not kept.any():
+                return losses[kept], kept
+            # The gradient of an infinite loss is NaN, even times zero: once more without it.
+            rest = tuple(one[kept] for one in outputs)
+            losses, minimised = network.losses(
+                rest, batch.targets[kept], batch.target_lengths[kept], smoothing
+            )
+        self._loss += float(losses.detach().sum())
+        return minimised, kept
 
     def configure_optimizers(self) -> Any:
         """One for all that is trained."""
