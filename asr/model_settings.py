@@ -28,8 +28,10 @@ class AttentionSettings:
     """Of the label that was written last."""
     width: int = 128
     """Of the space in which the decoder's state is compared with the frames."""
+    num_filters: int = 10
+    """Convolutions that see where it has attended before."""
     reach: int = 15
-    """Frames after subsampling, to either side, over which it sees where it has attended before."""
+    """Frames after subsampling, to either side, that they see."""
     dropout: float = 0.3
     """Of embeddings, and before the labels' scores."""
     ctc_weight: float = 0.3
@@ -43,7 +45,7 @@ class AttentionSettings:
     def __post_init__(self) -> None:
         if self.cell not in ("lstm", "gru"):
             raise ConfigError(f"model.attention.cell={self.cell!r} is not one of lstm, gru.")
-        for key in ("hidden_size", "embedding_size", "width", "reach"):
+        for key in ("hidden_size", "embedding_size", "width", "num_filters", "reach"):
             if not 1 <= getattr(self, key) <= 65536:
                 raise ConfigError(f"model.attention.{key}={getattr(self, key)} must lie between 1 and 65536.")
         for key in ("dropout", "ctc_weight", "scheduled_sampling"):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asr import audio, windows
 from asr.decoding import BeamDecoder, decode_greedy, num_cores, open_stream

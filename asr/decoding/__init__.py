@@ -1,10 +1,13 @@
-"""log_probs to a hypothesis; a decoder is ``(log_probs, symbols, frame_seconds) -> Hypothesis``."""
+"""log_probs to a hypothesis; a decoder is ``(log_probs, symbols, frame_seconds) -> Hypothesis``, but for attention's."""
 
+from asr.decoding.attention import AttentionDecoder, AttentionSearch
 from asr.decoding.decoder import BeamDecoder, BeamSettings, BeamStream, num_cores
 from asr.decoding.greedy import decode_greedy
 from asr.decoding.stream import GreedyStream, Partial, open_stream
 
 __all__ = [
+    "AttentionDecoder",
+    "AttentionSearch",
     "BeamDecoder",
     "BeamSettings",
     "BeamStream",

@@ -45,6 +45,9 @@ class RecurrentBlock(nn.Module):
 class RecurrentCTC(nn.Module):
     """The network behind every model of ours; what it is made of, ``ModelSettings`` says."""
 
+    of_vocabulary: tuple[str, ...] = ("head",)
+    """The parts whose weights are of use with one vocabulary only."""
+
     def __init__(self, settings: ModelSettings, num_features: int, vocabulary_size: int):
         super().__init__()
         self.subsampling = Subsampling(

@@ -12,6 +12,8 @@ from asr.models.speller import Speller
 class Seq2Seq(RecurrentCTC):
     """Listen, Attend and Spell (Chan et al. 2016), whose CTC head stays of use: for pauses, times and joint scores."""
 
+    of_vocabulary = ("head", "speller.embedding", "speller.output")
+
     def __init__(self, settings: ModelSettings, num_features: int, vocabulary_size: int):
         super().__init__(settings, num_features, vocabulary_size)
         self.ctc_weight = settings.attention.ctc_weight

@@ -1,7 +1,7 @@
 """A recurrent decoder that writes a text label by label, attending to the frames (Chan et al. 2016).
 
 Where it attends depends on what it has written, on what it hears and on where it attended before (Chorowski et al.
-2015, equations 5 to 9): there both the last weights and the sum of all before are seen, through one convolution.
+2015, equations 5 to 9): its filters see both the last weights and the sum of all before.
 The blank's id stands for the beginning and the end of a text, as no text holds it.
 """
 
@@ -52,13 +52,15 @@ class LocationAttention(nn.Module):
         width, reach = settings.width, settings.reach
         self.query = nn.Linear(settings.hidden_size, width)
         self.key = nn.Linear(num_states, width, bias=False)
-        self.location = nn.Conv1d(2, width, 2 * reach + 1, padding=reach, bias=False)
+        self.filters = nn.Conv1d(2, settings.num_filters, 2 * reach + 1, padding=reach, bias=False)
+        self.location = nn.Linear(settings.num_filters, width, bias=False)
         self.energy = nn.Linear(width, 1, bias=False)
 
     def forward(self, hidden: Tensor, attended: Attended, before: Written) -> Tensor:
         """``(batch, time)``: weights that sum to 1, zero beyond each length."""
         trace = torch.stack([before.weights, before.earlier], dim=1)  # (batch, 2, time)
-        compared = attended.keys + self.location(trace).transpose(1, 2) + self.query(hidden).unsqueeze(1)
+        located = self.location(self.filters(trace).transpose(1, 2))
+        compared = attended.keys + located + self.query(hidden).unsqueeze(1)
         energies: Tensor = self.energy(compared.tanh()).squeeze(-1)
         return energies.masked_fill(attended.outside, -torch.inf).softmax(dim=-1)
 
