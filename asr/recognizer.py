@@ -242,7 +242,8 @@ def load(
 ) -> Recognizer:
     """The recognizer of a bundled name (``digits-en``), a model or run directory, or an exported ``.onnx`` file.
 
-    Without ``decoder`` it decodes as `asr tune` stored with the model, or else greedily; an attention model with a beam.
+    Without ``decoder`` it decodes as `asr tune` stored with the model, or else greedily; an attention model by its
+    own beam.
 
     Raises:
         CheckpointError: there is no such model, or it is damaged.

@@ -58,7 +58,7 @@ def test_the_scores_of_prefixes_are_those_of_all_paths(seed):
     log_probs = random_log_probs(5, seed)
     shares = shares_of_texts(log_probs)
     wanted = [(), *((label,) for label in (1, 2, 3))]
-    wanted += [text for text in itertools.product((1, 2, 3), repeat=2)] + [(1, 1, 2), (2, 1, 1), (3, 3, 3)]
+    wanted += [*itertools.product((1, 2, 3), repeat=2), (1, 1, 2), (2, 1, 1), (3, 3, 3)]
     for text in wanted:
         prefixes = Prefixes.empty(log_probs)
         for label in text:

@@ -1,6 +1,6 @@
-"""log_probs to a hypothesis; a decoder is ``(log_probs, symbols, frame_seconds) -> Hypothesis``, but for attention's."""
+"""log_probs to a hypothesis; a decoder is ``(log_probs, symbols, frame_seconds, ...) -> Hypothesis``."""
 
-from asr.decoding.attention import AttentionDecoder, AttentionSearch
+from asr.decoding.attention import AttentionDecoder, AttentionSearch, attend
 from asr.decoding.decoder import BeamDecoder, BeamSettings, BeamStream, num_cores
 from asr.decoding.greedy import decode_greedy
 from asr.decoding.stream import GreedyStream, Partial, open_stream
@@ -13,6 +13,7 @@ __all__ = [
     "BeamStream",
     "GreedyStream",
     "Partial",
+    "attend",
     "decode_greedy",
     "num_cores",
     "open_stream",

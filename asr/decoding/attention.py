@@ -57,7 +57,8 @@ class AttentionSearch:
     max_ratio: float = 0.8
     """Labels at most."""
     end_threshold: float = 1.5
-    """A text ends only if the log-probability of that is more than this many times the best label's (Hannun et al. 2019)."""
+    """A text ends only if the log-probability of its end is more than this many times that of the best label
+    (Hannun et al. 2019). Not asked where CTC has a share: it knows when no more is said."""
     least_speech: float = 0.5
     """With fewer labels than this expected by CTC in all frames together, nobody speaks: the text is empty."""
 
@@ -129,6 +130,15 @@ class AttentionDecoder:
         )
 
 
+def attend(spelling: Spelling, labels: Sequence[int]) -> Rows:
+    """``(label + 1, time)``: the weights of the frames at each label of a given text and at its end."""
+    state, weights = spelling.begin(), []
+    for label in (END, *labels):
+        _, seen, state = spelling.advance(state, [0], [label])
+        weights.append(seen[0])
+    return np.stack(weights)
+
+
 def search(
     spelling: Spelling, log_probs: NDArray[np.float32], settings: AttentionSearch, count: int = 1
 ) -> list[Text]:
@@ -189,7 +199,7 @@ class _Search:
         """``(text, vocab)``: whether a text is short enough for another label, and long and sure enough to end."""
         may = np.full(nexts.shape, length < self.most)
         sure = nexts[:, END] > self.settings.end_threshold * nexts[:, 1:].max(axis=1)
-        may[:, END] = (length >= self.least) & (sure | (length == self.most))
+        may[:, END] = (length >= self.least) & (sure | bool(self.weight) | (length == self.most))
         return may
 
     def _decided(self, length: int, count: int) -> bool:
