@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from test_training_inside_epoch import before_batch, crash
+from test_training_inside_epoch import Crash, before_batch, crash
 from toys import FEATURES, RATE, SMALL, VOCABULARY, random_model, utter
 from trainings import left_behind, make_settings, train, weights
 from typer.testing import CliRunner
 
 import asr
 from asr import checkpoint, kinds, model_settings
-from asr.cli import app
+from asr.cli import build_app
 from asr.decoding import AttentionDecoder, AttentionSearch, BeamDecoder, decode_greedy
 from asr.errors import CheckpointError, DecoderError
 from asr.export import export
@@ -59,7 +59,9 @@ def texts(run) -> list[str]:
 
 
 def command(*arguments) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    result = CliRunner().invoke(
+        build_app(), [str(argument) for argument in arguments], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -155,7 +157,7 @@ def test_what_is_saved_is_heard_again_bit_for_bit(run, recordings, tmp_path):
 def test_the_command_line_from_training_to_evaluation(run, recordings, texts, tmp_path):
     manifest = run.parent / "corpus" / "four" / "manifest.jsonl"
     printed = command("transcribe", *recordings, "-m", run)
-    assert [line for line in printed.splitlines() if line] == texts or all(text in printed for text in texts)
+    assert all(text in printed for text in texts)
     written = json.loads(command("transcribe", recordings[0], "-m", run, "--beam-width", "3", "-f", "json"))
     assert written["text"] == texts[0]
     assert written["_meta"]["decoder"]["name"] == "attention"
@@ -179,9 +181,9 @@ def test_what_cannot_hold_is_refused_in_a_sentence(run, recordings, tmp_path):
         ["transcribe", recordings[0], "-m", run, "--hotwords", "ab"],
         ["tune", run.parent / "corpus" / "four" / "manifest.jsonl", "-m", run, "-o", tmp_path / "tuned"],
     ):
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        result = CliRunner().invoke(build_app(), [str(argument) for argument in arguments])
         assert result.exit_code != 0
-        assert "own beam" in " ".join((result.output + str(result.exception)).split())
+        assert "own beam" in " ".join((result.output + str(result.exception)).replace("│", " ").split())
 
 
 @pytest.fixture
@@ -203,7 +205,7 @@ def test_a_run_that_crashed_ends_as_one_that_did_not(settings, ctc_weight):
     whole = dataclasses.replace(asked, run_dir=f"{asked.run_dir}-whole")
     train(whole)
     for epoch, batch in ((0, 3), (1, 2)):
-        with before_batch(epoch, batch, crash), pytest.raises(Exception, match=""):
+        with before_batch(epoch, batch, crash), pytest.raises(Crash):
             train(asked)
         torch.manual_seed(batch)
     train(asked)

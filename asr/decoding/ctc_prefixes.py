@@ -4,6 +4,8 @@ In logarithms and without a loop over frames: what a label's path gathers on its
 the product of what it passes.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,7 @@ class Prefixes:
         self._last = last
 
     @classmethod
-    def empty(cls, log_probs: NDArray[np.floating]) -> "Prefixes":  # type: ignore[type-arg]
+    def empty(cls, log_probs: NDArray[np.floating[Any]]) -> "Prefixes":
         """The one prefix that nothing is written in, of ``(time, vocab)``."""
         scores = np.maximum(np.asarray(log_probs, np.float64), _LEAST)
         blanks = np.concatenate([[0.0], np.cumsum(scores[:, 0])])[None]
