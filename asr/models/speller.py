@@ -112,7 +112,7 @@ class Speller(nn.Module):
         In training, dropout, and the scheduled share of the decoder's own labels in place of the text's.
         """
         attended = self.attend_to(states, lengths)
-        written, seen = self.begin(attended), []
+        written, seen = self.begin(attended), list[Tensor]()
         for labels in nn.functional.pad(targets, (1, 0), value=END).unbind(dim=1):
             if seen and self.training and self.sampling:
                 labels = self._sampled(labels, written)
