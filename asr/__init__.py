@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from asr.decoding import BeamDecoder, BeamSettings
+    from asr.decoding import AttentionDecoder, AttentionSearch, BeamDecoder, BeamSettings
     from asr.errors import (
         AsrError,
         AudioError,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from asr.types import Alignment, Hypothesis, Transcript, Word
 
 _HOMES = {
-    "asr.decoding": ("BeamDecoder", "BeamSettings"),
+    "asr.decoding": ("AttentionDecoder", "AttentionSearch", "BeamDecoder", "BeamSettings"),
     "asr.errors": (
         "AsrError",
         "AudioError",
@@ -57,6 +57,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Alignment",
     "AsrError",
+    "AttentionDecoder",
+    "AttentionSearch",
     "AudioError",
     "BeamDecoder",
     "BeamSettings",

@@ -1,5 +1,6 @@
 """The front end and the network joined: waveforms in, log_probs out, on any device, alone or in batches."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,7 +12,9 @@ from torch.nn.utils.rnn import pad_sequence
 from asr.acoustic_stream import AcousticStream, can_stream
 from asr.errors import ConfigError
 from asr.features import FeatureSettings, FrontEnd
-from asr.models import ModelSettings, RecurrentCTC
+from asr.kinds import Decoder, kind_of
+from asr.models import ModelSettings, Seq2Seq
+from asr.models.speller import Spelling
 from asr.windows import moments
 
 
@@ -21,12 +24,15 @@ class TorchAcousticModel(nn.Module):
     def __init__(self, features: FeatureSettings, model: ModelSettings, vocabulary_size: int):
         super().__init__()
         self.front_end = FrontEnd(features)
-        self.network = RecurrentCTC(model, features.num_features, vocabulary_size)
+        self.kind = kind_of(model)
+        self.network = self.kind.network(model, features.num_features, vocabulary_size)
+        self.vocabulary_size = vocabulary_size
         self.sample_rate = features.sample_rate
         self.num_static = features.num_static
         self.settings = model
         self.features_name = "MFCC" if features.kind == "mfcc" else "log mel energies"
         self.frame_seconds = features.hop_seconds * model.subsampling
+        self.longest_seconds = math.inf if self.kind.frame_by_frame else model.attention.longest
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Waveforms ``(batch, num_samples)`` to log_probs ``(batch, time, vocab)``, with their lengths."""
@@ -42,7 +48,24 @@ class TorchAcousticModel(nn.Module):
 
     def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """``(time, vocab)`` of each waveform ``(num_samples,)`` or features ``(num_frames, num_static)``."""
-        return self._log_probs(self.front_end, inputs)
+        return [rows[:, : self.vocabulary_size] for rows in self.rows(inputs)]
+
+    def rows(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """The log_probs, and to their right what a decoder attends to, with a model of that kind."""
+        return self._rows(self.front_end, inputs)
+
+    def spelling(self, states: NDArray[np.float32]) -> Spelling:
+        """One utterance ready to be written, of what stands to the right of its log_probs."""
+        assert isinstance(self.network, Seq2Seq)
+        return Spelling(self.network.speller, torch.from_numpy(states), self.network.ctc_weight)
+
+    def fitting(self, decoder: Decoder) -> Decoder:
+        """The decoder, or what stands for it with a model of this kind.
+
+        Raises:
+            DecoderError: it cannot decode such a model.
+        """
+        return self.kind.fitting(decoder)
 
     def fitted_to(self, waveforms: Iterable[NDArray[np.float32]]) -> "TorchAcousticModel | FittedModel":
         """The same, normalising by what all these waveforms are: a recording that will be heard in windows."""
@@ -57,9 +80,7 @@ class TorchAcousticModel(nn.Module):
         features: NDArray[np.float32] = self.front_end.extract(waveform, normalize=False).cpu().numpy()
         return features
 
-    def _log_probs(
-        self, front_end: FrontEnd, inputs: Sequence[NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
+    def _rows(self, front_end: FrontEnd, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         was_training = self.training
         self.eval()
         try:
@@ -67,15 +88,15 @@ class TorchAcousticModel(nn.Module):
                 # Features clip by clip: on long clips that is faster than one padded batch.
                 features = [front_end.extract(values) for values in inputs]
                 lengths = torch.tensor([len(frames) for frames in features], device=features[0].device)
-                log_probs, out_lengths = self.network(pad_sequence(features, batch_first=True), lengths)
+                rows, out_lengths = self.network.rows(pad_sequence(features, batch_first=True), lengths)
         finally:
             self.train(was_training)
         ends = out_lengths.tolist()
-        return [scores[:end] for scores, end in zip(log_probs.cpu().numpy(), ends, strict=True)]
+        return [one[:end] for one, end in zip(rows.cpu().numpy(), ends, strict=True)]
 
     def stream(self) -> AcousticStream | None:
         """The model's ear for sound that is still going on; None where it needs the whole of it."""
-        if not can_stream(self.front_end.settings, self.settings):
+        if not self.kind.frame_by_frame or not can_stream(self.front_end.settings, self.settings):
             return None
         return AcousticStream(self.front_end, self.eval().network, self.settings)
 
@@ -86,11 +107,16 @@ class FittedModel:
     def __init__(self, model: TorchAcousticModel, front_end: FrontEnd):
         self.model, self.front_end = model, front_end
         self.sample_rate, self.num_static = model.sample_rate, model.num_static
-        self.frame_seconds = model.frame_seconds
+        self.frame_seconds, self.longest_seconds = model.frame_seconds, model.longest_seconds
+        self.spelling = model.spelling
 
     def log_probs(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """As the model's."""
-        return self.model._log_probs(self.front_end, inputs)
+        return [rows[:, : self.model.vocabulary_size] for rows in self.rows(inputs)]
+
+    def rows(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """As the model's."""
+        return self.model._rows(self.front_end, inputs)
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr.errors import CheckpointError, ConfigError, VocabularyError
+from asr.kinds import kind_of
 from asr.onnx_file import SUFFIX, is_exported
 from asr.settings import RecognizerSettings, build, load_yaml, save_yaml
 from asr.text import TextSettings, Vocabulary
@@ -221,13 +222,13 @@ def _check_shapes(
     """Without memory: settings may speak of a network that no machine could hold."""
     import torch
 
-    from asr.models import RecurrentCTC
-
     wrong = [name for name, one in tensors.items() if not one.is_floating_point() or not one.isfinite().all()]
     if wrong:
         raise _unreadable(folder, ValueError(f"{wrong[0]} holds what is no finite number"))
     with torch.device("meta"):
-        network = RecurrentCTC(settings.model, settings.features.num_features, vocabulary_size)
+        network = kind_of(settings.model).network(
+            settings.model, settings.features.num_features, vocabulary_size
+        )
     of_network = {name: one for name, one in tensors.items() if name.startswith("network.")}
     _fill(torch.nn.ModuleDict({"network": network}), of_network, folder, assign=True)
 

@@ -11,7 +11,7 @@ from asr.errors import AsrError, ManifestError
 from asr.evaluation import Evaluation, Scored
 from asr.hearing import Heard
 from asr.manifest import Utterance
-from asr.recognizer import Decoder, Recognizer
+from asr.recognizer import Decoder, Recognizer, fitting
 from asr.text import normalize
 from asr.types import Hypothesis
 
@@ -37,6 +37,7 @@ class DevSet:
         """
         self.symbols: Sequence[str] = recognizer.vocabulary.symbols
         self.frame_seconds = recognizer.acoustic.frame_seconds
+        self.acoustic = recognizer.acoustic
         self.utterances = utterances
         self.references = [normalize(utterance.text, recognizer.text) for utterance in utterances]
         if not any(self.references):
@@ -56,6 +57,7 @@ class DevSet:
 
     def decode(self, decoder: Decoder) -> tuple[list[Hypothesis], float]:
         """A hypothesis an utterance, and the processor seconds that all took; on all cores."""
+        decoder = fitting(self.acoustic, decoder)
         if isinstance(decoder, BeamDecoder):
             decoder.scorer(self.symbols)  # once, and not in every thread
         decoded = list(self._pool.map(partial(self._decode, decoder), self.heard))
@@ -85,7 +87,7 @@ class DevSet:
         if isinstance(heard, AsrError):
             return Hypothesis("", 0.0), 0.0
         started = time.thread_time()
-        hypothesis = decoder(heard.log_probs, self.symbols, self.frame_seconds)
+        hypothesis = decoder(heard.log_probs, self.symbols, self.frame_seconds, *heard.besides)
         return hypothesis, time.thread_time() - started
 
     def _score(self, index: int, text: str) -> Scored:

@@ -3,8 +3,9 @@
 torch is not imported here: an acoustic model is whatever keeps the protocol.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr import audio, windows
+from asr.decoding.attention import Spelling
 from asr.errors import AsrError, AudioError
 from asr.inputs import Waveforms, open_input, open_recording
 from asr.manifest import Utterance
@@ -25,7 +27,8 @@ _BATCH_WINDOWS = 2
 class AcousticModel(Protocol):
     """Waveforms in, numpy log_probs out; kept by the torch model and by whatever runs an exported one.
 
-    One that can run while the sound comes has a method ``stream() -> AcousticStream | None`` too.
+    One that can run while the sound comes has a method ``stream() -> AcousticStream | None`` too. One that writes with
+    a decoder of its own is a ``SpellingModel``.
     """
 
     sample_rate: int
@@ -49,6 +52,22 @@ class NormalizingModel(Protocol):
         ...
 
 
+@runtime_checkable
+class SpellingModel(Protocol):
+    """One that may write label by label, attending to what lies beside its log_probs."""
+
+    longest_seconds: float
+    """That it can write at once."""
+
+    def rows(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """``(time, vocab + width)``: the log_probs, and to their right what is attended to, if anything is."""
+        ...
+
+    def spelling(self, states: NDArray[np.float32]) -> Spelling:
+        """An utterance of these ``(time, width)``, ready to be written."""
+        ...
+
+
 @dataclass(frozen=True)
 class Heard:
     """What the acoustic model made of a recording, before anybody decodes it."""
@@ -59,6 +78,8 @@ class Heard:
     """Of audio."""
     pieces: tuple["Heard", ...] = ()
     """What a long recording is decoded in, one after the other; none of a short one."""
+    besides: tuple[Spelling, ...] = ()
+    """What a decoder of the model's kind takes besides the log_probs; nothing for one of frames."""
 
 
 class Hearing:
@@ -97,8 +118,8 @@ class Hearing:
         """Waveforms or features that fit into a window each."""
         most = _BATCH_WINDOWS * self.window_settings.window * self.acoustic.sample_rate
         batches = windows.in_batches(inputs, most)
-        scored = zip(chain.from_iterable(map(self.acoustic.log_probs, batches)), inputs, strict=True)
-        return [Heard(log_probs, self._seconds(values, log_probs)) for log_probs, values in scored]
+        scored = zip(chain.from_iterable(map(_rows(self.acoustic), batches)), inputs, strict=True)
+        return [self._in_pieces(rows, self._seconds(values, rows)) for rows, values in scored]
 
     def pieces(self, waveforms: Waveforms) -> Iterator[Heard]:
         """A long recording in pieces that end in pauses.
@@ -109,9 +130,10 @@ class Hearing:
         acoustic = self.acoustic
         if isinstance(acoustic, NormalizingModel):
             acoustic = acoustic.fitted_to(waveforms())
-        grid = windows.grid(self.window_settings, acoustic.frame_seconds, acoustic.sample_rate)
-        pieces = windows.hear(acoustic.log_probs, waveforms(), grid, self.symbols)
-        return (Heard(log_probs, num_samples / acoustic.sample_rate) for log_probs, num_samples in pieces)
+        settings = replace(self.window_settings, piece=min(self.window_settings.piece, self._longest))
+        grid = windows.grid(settings, acoustic.frame_seconds, acoustic.sample_rate)
+        pieces = windows.hear(_rows(acoustic), waveforms(), grid, self.symbols)
+        return (self._heard(rows, num_samples / acoustic.sample_rate) for rows, num_samples in pieces)
 
     def hear_whole(self, opened: NDArray[np.float32] | Waveforms) -> Heard:
         """The same of any length in one piece.
@@ -142,13 +164,37 @@ class Hearing:
             heard = iter(self.hear([values for values in opened if isinstance(values, np.ndarray)]))
             yield [next(heard) if isinstance(values, np.ndarray) else values for values in opened]
 
+    @property
+    def _longest(self) -> float:
+        return self.acoustic.longest_seconds if isinstance(self.acoustic, SpellingModel) else math.inf
+
+    def _in_pieces(self, rows: NDArray[np.float32], seconds: float) -> Heard:
+        """What was heard whole, in pieces that the model can write."""
+        heard, frame_seconds = self._heard(rows, seconds), self.acoustic.frame_seconds
+        if seconds <= self._longest:
+            return heard
+        parts = list(windows.cut([rows], self.symbols, round(self._longest / frame_seconds)))
+        pieces = [self._heard(part, len(part) * frame_seconds) for part in parts]
+        last = seconds - sum(piece.seconds for piece in pieces[:-1])
+        return replace(heard, pieces=(*pieces[:-1], replace(pieces[-1], seconds=last)))
+
+    def _heard(self, rows: NDArray[np.float32], seconds: float) -> Heard:
+        log_probs, states = rows[:, : len(self.symbols)], rows[:, len(self.symbols) :]
+        if isinstance(self.acoustic, SpellingModel) and states.shape[1]:
+            return Heard(log_probs, seconds, besides=(self.acoustic.spelling(states),))
+        return Heard(log_probs, seconds)
+
     def _try_open(self, source: Source) -> NDArray[np.float32] | Waveforms | AsrError:
         try:
             return self.open(source)
         except AsrError as error:
             return error
 
-    def _seconds(self, values: NDArray[np.float32], log_probs: NDArray[np.float32]) -> float:
+    def _seconds(self, values: NDArray[np.float32], rows: NDArray[np.float32]) -> float:
         if values.ndim == 1:
             return len(values) / self.acoustic.sample_rate
-        return len(log_probs) * self.acoustic.frame_seconds
+        return len(rows) * self.acoustic.frame_seconds
+
+
+def _rows(acoustic: AcousticModel) -> Callable[[Sequence[NDArray[np.float32]]], list[NDArray[np.float32]]]:
+    return acoustic.rows if isinstance(acoustic, SpellingModel) else acoustic.log_probs

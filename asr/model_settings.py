@@ -1,10 +1,12 @@
 """The shape of a network, apart from the network: known without torch, as exported models need it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asr.errors import ConfigError
 from asr.wording import counted
 
+KINDS = ("ctc", "seq2seq")
+"""What ``asr.kinds`` has a network, a loss and a decoder for."""
 CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 STRIDES = {1: (1,), 2: (2, 1), 3: (3, 1), 4: (2, 2), 8: (2, 2, 2)}
 """Total subsampling to the stride of each convolution."""
@@ -16,9 +18,49 @@ _MOST = {
 
 
 @dataclass(frozen=True)
+class AttentionSettings:
+    """The decoder that writes a text label by label and attends to the frames (model.kind=seq2seq)."""
+
+    cell: str = "lstm"
+    """lstm or gru."""
+    hidden_size: int = 256
+    embedding_size: int = 64
+    """Of the label that was written last."""
+    width: int = 128
+    """Of the space in which the decoder's state is compared with the frames."""
+    num_filters: int = 10
+    """Convolutions that see where it has attended before."""
+    reach: int = 15
+    """Frames after subsampling, to either side, that they see."""
+    dropout: float = 0.3
+    """Of embeddings, and before the labels' scores."""
+    ctc_weight: float = 0.3
+    """Share of the CTC loss (Watanabe et al. 2017), in the search too; 0 trains by attention alone, and the CTC head
+    only listens."""
+    scheduled_sampling: float = 0.1
+    """Share of labels that are the decoder's own instead of the text's in training (Bengio et al. 2015)."""
+    longest: float = 12.0
+    """Seconds that it writes at once; longer recordings are cut in pauses. About the longest trained on."""
+
+    def __post_init__(self) -> None:
+        if self.cell not in ("lstm", "gru"):
+            raise ConfigError(f"model.attention.cell={self.cell!r} is not one of lstm, gru.")
+        for key in ("hidden_size", "embedding_size", "width", "num_filters", "reach"):
+            if not 1 <= getattr(self, key) <= 65536:
+                raise ConfigError(f"model.attention.{key}={getattr(self, key)} must lie between 1 and 65536.")
+        for key in ("dropout", "ctc_weight", "scheduled_sampling"):
+            if not 0 <= getattr(self, key) < 1:
+                raise ConfigError(f"model.attention.{key}={getattr(self, key)} must lie in [0, 1).")
+        if self.longest <= 0:
+            raise ConfigError("model.attention.longest must be positive.")
+
+
+@dataclass(frozen=True)
 class ModelSettings:
     """The shape of the network; stored with the model."""
 
+    kind: str = "ctc"
+    """ctc, or seq2seq: the same layers with an attention decoder above them."""
     cell: str = "lstm"
     """lstm, gru, rnn_tanh or rnn_relu."""
     bidirectional: bool = True
@@ -45,8 +87,11 @@ class ModelSettings:
     """Channels of the subsampling convolutions."""
     kernel_size: int = 5
     """Frames that each convolution sees; odd."""
+    attention: AttentionSettings = field(default_factory=AttentionSettings)
 
     def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigError(f"model.kind={self.kind!r} is not one of {', '.join(KINDS)}.")
         if self.cell not in CELLS:
             raise ConfigError(f"model.cell={self.cell!r} is not one of {', '.join(CELLS)}.")
         if self.subsampling not in STRIDES:

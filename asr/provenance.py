@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asr import __version__
-from asr.decoding import BeamDecoder
+from asr.decoding import AttentionDecoder, BeamDecoder
 
 WEIGHTS = "weights.safetensors"
 
@@ -24,6 +24,8 @@ def made_by(model: str, path: Path) -> dict[str, Any]:
 
 def decoded_by(decoder: Callable[..., Any], language_model: str | None = None) -> dict[str, Any]:
     """The decoder with its settings, and the name of its language model, which it does not know itself."""
+    if isinstance(decoder, AttentionDecoder):
+        return {"language_model": None, "decoder": {"name": "attention", **asdict(decoder.settings)}}
     if not isinstance(decoder, BeamDecoder):
         return {"language_model": None, "decoder": {"name": "greedy"}}
     settings = {"name": "beam", **asdict(decoder.settings), "hotwords": decoder.hotwords}

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asr import audio, windows
 from asr.decoding import BeamDecoder, decode_greedy, num_cores, open_stream
@@ -22,6 +21,7 @@ from asr.decoding.confidence import Calibration
 from asr.errors import AsrError, AudioError, ConfigError, DecoderError
 from asr.hearing import AcousticModel, Heard, Hearing, Source
 from asr.inputs import Waveforms
+from asr.kinds import kind_of
 from asr.onnx_file import is_exported
 from asr.streaming import AcousticStream, EndpointRules, Stream, Windows, WindowStream
 from asr.text import TextSettings, Vocabulary
@@ -31,7 +31,8 @@ from asr.types import Alignment, Hypothesis, Transcript, Word
 if TYPE_CHECKING:
     from asr.stored_decoder import StoredDecoder
 
-Decoder = Callable[[NDArray[np.float32], Sequence[str], float], Hypothesis]
+Decoder = Callable[..., Hypothesis]
+"""Of log_probs ``(time, vocab)``, symbols, seconds a row, and what else the model's kind has for its decoder."""
 
 
 class Recognizer:
@@ -49,7 +50,7 @@ class Recognizer:
         self.acoustic = acoustic
         self.vocabulary = vocabulary
         self.text = text
-        self.decoder = decoder
+        self.decoder = fitting(acoustic, decoder)
         self.calibration = calibration
         self.hearing = Hearing(acoustic, vocabulary.symbols, window_settings)
 
@@ -214,18 +215,20 @@ class Recognizer:
     def _decode(self, heard: Heard, nbest: int) -> Transcript:
         if heard.pieces:
             return windows.together(list(self._decode_pieces(heard.pieces, nbest)))
-        best = self._search(heard.log_probs, nbest)
+        best = self._search(heard, nbest)
         alternatives = tuple(replace(hypothesis, words=self._calibrated(hypothesis)) for hypothesis in best)
         first = alternatives[0]
         return Transcript(first.text, first.words, first.score, heard.seconds, alternatives[:nbest])
 
-    def _search(self, log_probs: NDArray[np.float32], nbest: int) -> list[Hypothesis]:
+    def _search(self, heard: Heard, nbest: int) -> list[Hypothesis]:
         symbols, frame_seconds = self.vocabulary.symbols, self.acoustic.frame_seconds
         if not nbest:
-            return [self.decoder(log_probs, symbols, frame_seconds)]
+            return [self.decoder(heard.log_probs, symbols, frame_seconds, *heard.besides)]
         if not hasattr(self.decoder, "nbest"):
             raise DecoderError("This decoder knows one text only; take the beam decoder for alternatives.")
-        hypotheses: list[Hypothesis] = self.decoder.nbest(log_probs, symbols, frame_seconds, nbest)
+        hypotheses: list[Hypothesis] = self.decoder.nbest(
+            heard.log_probs, symbols, frame_seconds, nbest, *heard.besides
+        )
         return hypotheses
 
     def _calibrated(self, hypothesis: Hypothesis) -> tuple[Word, ...]:
@@ -239,7 +242,8 @@ def load(
 ) -> Recognizer:
     """The recognizer of a bundled name (``digits-en``), a model or run directory, or an exported ``.onnx`` file.
 
-    Without ``decoder`` it decodes as `asr tune` stored with the model, or else greedily.
+    Without ``decoder`` it decodes as `asr tune` stored with the model, or else greedily; an attention model by its
+    own beam.
 
     Raises:
         CheckpointError: there is no such model, or it is damaged.
@@ -250,10 +254,22 @@ def load(
     place = checkpoint.resolve(model)
     stored = stored_decoder.load(place)
     acoustic, vocabulary = _load_exported(place, device) if is_exported(place) else _load_torch(place, device)
+    settings = checkpoint.load_settings(place)
+    if decoder is None:
+        decoder = kind_of(settings.model).search
     if decoder is None:
         decoder = stored_decoder.make_decoder(place, stored) if stored.uses_beam else decode_greedy
-    text = checkpoint.load_settings(place).text
-    return Recognizer(acoustic, vocabulary, text, decoder, _calibration(decoder, stored))
+    return Recognizer(acoustic, vocabulary, settings.text, decoder, _calibration(decoder, stored))
+
+
+def fitting(acoustic: AcousticModel, decoder: Decoder) -> Decoder:
+    """The decoder, or what stands for it with a model of this kind.
+
+    Raises:
+        DecoderError: it cannot decode such a model.
+    """
+    fitted: Decoder = getattr(acoustic, "fitting", lambda decoder: decoder)(decoder)
+    return fitted
 
 
 def _load_torch(place: Path, device: str) -> tuple[AcousticModel, Vocabulary]:

@@ -178,6 +178,11 @@ class Settings:
                 f"trainer.chunk_seconds={self.trainer.chunk_seconds:g} carries a state from chunk to chunk, and two "
                 "directions need the end first; set model.bidirectional=false, or model=lstm_streaming."
             )
+        if self.trainer.chunk_seconds and self.model.kind != "ctc":
+            raise ConfigError(
+                f"trainer.chunk_seconds={self.trainer.chunk_seconds:g}: a model of kind {self.model.kind} needs the "
+                "whole utterance; take model.kind=ctc, or chunk_seconds=0."
+            )
 
 
 @dataclass(frozen=True)

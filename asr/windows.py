@@ -150,11 +150,12 @@ def join(windows: Iterable[LogProbs], grid: Grid) -> Iterator[LogProbs]:
 def cut(parts: Iterable[LogProbs], symbols: Sequence[str], longest: int) -> Iterator[LogProbs]:
     """The stream again in pieces of up to ``longest`` rows that end in pauses, between two words."""
     space = symbols.index(" ") if " " in symbols else BLANK
-    waiting = np.empty((0, len(symbols)), np.float32)
-    for part in parts:
+    remaining = iter(parts)
+    waiting = next(remaining)
+    for part in chain([waiting[:0]], remaining):
         waiting = np.concatenate([waiting, part])
         while len(waiting) > longest:
-            end = longest // 2 + pause(waiting[longest // 2 : longest], space)
+            end = longest // 2 + pause(waiting[longest // 2 : longest, : len(symbols)], space)
             yield waiting[:end]
             waiting = waiting[end:]
     yield waiting

@@ -49,7 +49,7 @@ FLOORS = {
         ),
         2,
     ),
-    **dict.fromkeys(("onnx_model",), 2),
+    **dict.fromkeys(("onnx_model", "kinds"), 2),
     **dict.fromkeys(("corpus", "writers", "synthesis", "text_alignment", "provenance"), 2),
     **dict.fromkeys(
         ("audio", "audio_files", "av_files", "audio_pipe", "feature_files", "features", "feature_settings"), 1
@@ -79,6 +79,8 @@ SIBLINGS = {
     ("checkpoint", "settings"),
     ("stored_decoder", "settings"),
     ("checkpoint", "acoustic"),
+    ("checkpoint", "kinds"),
+    ("acoustic", "kinds"),
     ("acoustic", "acoustic_stream"),
     ("recognizer", "streaming"),
     ("data", "inputs"),
@@ -155,7 +157,7 @@ WITHOUT_TORCH = [
         "fit",
     ),
     *("settings", "augment_settings", "model_settings", "checkpoint", "stored_decoder"),
-    *("onnx_file", "onnx_model"),
+    *("onnx_file", "onnx_model", "kinds"),
 ]
 """Rooms whose import, whatever they import in turn, must not load torch."""
 
@@ -163,6 +165,8 @@ PUBLIC = [
     *(
         "Alignment",
         "AsrError",
+        "AttentionDecoder",
+        "AttentionSearch",
         "AudioError",
         "BeamDecoder",
         "BeamSettings",

@@ -25,8 +25,8 @@ from asr.errors import AudioError, ManifestError, VocabularyError
 from asr.features import FrontEnd
 from asr.inputs import load_input
 from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.models.losses import ctc_losses
 from asr.text import TextSettings, Vocabulary, frames_needed
-from asr.training.losses import ctc_losses
 
 AUGMENT = AugmentSettings(
     speed_min=0.9, speed_max=1.1, gain_min=-10, noise_probability=0.5, band_probability=0.5

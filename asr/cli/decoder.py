@@ -12,7 +12,7 @@ from asr.cli.console import say
 from asr.wording import counted
 
 if TYPE_CHECKING:
-    from asr.decoding import BeamDecoder, BeamSettings
+    from asr.decoding import AttentionDecoder, BeamDecoder, BeamSettings
     from asr.recognizer import Decoder
     from asr.stored_decoder import LanguageModel, StoredDecoder
 
@@ -108,6 +108,7 @@ def choose_decoder(options: DecoderOptions, model: str, *, nbest: int = 0) -> tu
     """
     from asr import checkpoint, stored_decoder
     from asr.decoding import decode_greedy
+    from asr.kinds import kind_of
 
     asks = options.ask_for_beam or nbest > 0
     if options.decoder is DecoderName.greedy and asks:
@@ -116,6 +117,9 @@ def choose_decoder(options: DecoderOptions, model: str, *, nbest: int = 0) -> tu
             "and --nbest need --decoder beam."
         )
     folder = checkpoint.resolve(model)
+    own = kind_of(checkpoint.load_settings(folder).model).search
+    if own is not None and options.decoder is not DecoderName.greedy:
+        return _make_own(options, own)
     stored = stored_decoder.load(folder)
     if options.decoder is DecoderName.auto and not asks and not stored.uses_beam:
         missing = f"; its weights for beam need {stored.tuned.language_model}: give it as --lm"
@@ -195,6 +199,21 @@ def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -
             f" (chosen on {stored.tuned.manifest}, with {stored.tuned.language_model or 'no language model'})"
         )
     return line, BeamDecoder(settings, language_model, hotwords)
+
+
+def _make_own(options: DecoderOptions, own: "AttentionDecoder") -> tuple[str, "AttentionDecoder"]:
+    """The beam of a model that has one of its own, and what to say of it."""
+    from asr.decoding import AttentionDecoder
+
+    given = options.settings
+    width = given.pop("beam_width", own.settings.beam_width)
+    if given or options.lm is not None or options.hotwords is not None:
+        raise typer.BadParameter(
+            "an attention model writes with its own beam, which takes --beam-width and --nbest alone; "
+            "a language model and hotwords need a CTC model."
+        )
+    settings = dataclasses.replace(own.settings, beam_width=width)
+    return f"attention, beam of {width}", AttentionDecoder(settings)
 
 
 def _normalized(hotwords: dict[str, float], folder: Path) -> dict[str, float]:

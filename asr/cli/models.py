@@ -43,7 +43,7 @@ def _row(name: str) -> list[str]:
     settings = checkpoint.load_settings(folder)
     num_symbols = len((folder / checkpoint.VOCABULARY).read_text(encoding="utf-8").splitlines())
     megabytes = (folder / checkpoint.WEIGHTS).stat().st_size / 1e6
-    network = f"{settings.model.num_layers} x {settings.model.hidden_size} {settings.model.cell}"
+    network = f"{settings.model.num_layers} x {settings.model.hidden_size} {settings.model.cell} {settings.model.kind}"
     return [
         name,
         f"{megabytes:.1f}",
@@ -56,9 +56,12 @@ def _row(name: str) -> list[str]:
 
 
 def _latency(settings: "RecognizerSettings") -> str:
-    """Seconds behind the sound, or that it needs windows."""
+    """Seconds behind the sound, or that it needs windows, or the whole."""
     from asr.acoustic_stream import can_stream, latency
+    from asr.kinds import kind_of
 
+    if not kind_of(settings.model).frame_by_frame:
+        return "none"
     if not can_stream(settings.features, settings.model):
         return "windows"
     return f"{latency(settings.features, settings.model).seconds:.2f} s"
@@ -67,8 +70,11 @@ def _latency(settings: "RecognizerSettings") -> str:
 def _streaming(settings: "RecognizerSettings") -> str:
     """Where the seconds come from."""
     from asr.acoustic_stream import can_stream, latency
+    from asr.kinds import kind_of
     from asr.streaming import Windows
 
+    if not kind_of(settings.model).frame_by_frame:
+        return "none, since it needs the whole utterance before it writes"
     if not can_stream(settings.features, settings.model):
         return f"hears windows, up to {Windows().latency:g} s behind the sound"
     parts = latency(settings.features, settings.model)

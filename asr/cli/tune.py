@@ -76,12 +76,13 @@ def _tune(
     from asr.dev_set import DevSet
     from asr.lm.load import load_language_model
     from asr.manifest import read_manifest
-    from asr.recognizer import load
+    from asr.recognizer import fitting, load
     from asr.tuning import tune as choose
 
     utterances = read_manifest(manifest)
     language_model = None if lm is None else load_language_model(lm)
     recognizer = load(model, device=device, decoder=decode_greedy)
+    fitting(recognizer.acoustic, BeamDecoder())  # refused before the hearing, where it is no model for a beam
     warm_up(BeamDecoder(language_model=language_model))
     with progress_bar() as progress:
         hearing = progress.add_task("hearing", total=sum(one.duration for one in utterances))

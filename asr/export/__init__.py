@@ -19,6 +19,7 @@ from asr.checkpoint import Model
 from asr.errors import CheckpointError
 from asr.export import front_end, network
 from asr.export.graph import Graph
+from asr.kinds import kind_of
 from asr.onnx_model import (
     FEATURES,
     LENGTHS,
@@ -53,11 +54,15 @@ def export(
     ``int8`` stores the matrices in 8 bits. With ``features`` it takes static features instead of waveforms.
 
     Raises:
-        CheckpointError: it cannot be read or written, or onnxruntime gives other numbers than torch.
+        CheckpointError: it is no CTC model, cannot be read or written, or onnxruntime gives other numbers than torch.
         ConfigError: onnxruntime is not installed.
     """
     place, target = checkpoint.resolve(model_dir), Path(output)
     model = checkpoint.load(place)
+    if not kind_of(model.settings.model).frame_by_frame:
+        raise CheckpointError(
+            f"{place}: only CTC models are exported, and this is one of model.kind={model.settings.model.kind}."
+        )
     graph = _graph(model, False, features)
     difference = _difference(model, start(graph, target), features)
     if not difference < TOLERANCE:

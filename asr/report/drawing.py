@@ -1,4 +1,4 @@
-"""What a recognizer sees of one recording as one PNG: waveform, features, symbol probabilities, words."""
+"""What a recognizer sees of one recording as one PNG: waveform, features, symbol probabilities, attention, words."""
 
 import os
 import warnings
@@ -23,6 +23,8 @@ def draw(path: Path, sight: Sight, dpi: int = 110) -> None:
     from matplotlib.figure import Figure
 
     panels = [(_draw_posteriors, 3.0), (_draw_words, 0.8)]
+    if sight.attention is not None:
+        panels.insert(1, (_draw_attention, max(2.0, 0.12 * len(sight.attention))))
     if sight.features is not None:
         panels.insert(0, (_draw_features, 2.0))
     if sight.waveform is not None:
@@ -66,6 +68,16 @@ def _draw_posteriors(axis: "Axes", sight: Sight) -> None:
     names = [name_symbol(sight.symbols[label]) for label in labels]
     axis.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
     axis.set_ylabel("symbol probabilities")
+
+
+def _draw_attention(axis: "Axes", sight: Sight) -> None:
+    assert sight.attention is not None
+    rows, columns = sight.attention.shape
+    extent = (0.0, columns * sight.frame_seconds, rows - 0.5, -0.5)
+    axis.imshow(sight.attention, aspect="auto", extent=extent, cmap="Greens", interpolation="nearest")
+    names = [name_symbol(symbol) for symbol in sight.written]
+    axis.set_yticks(range(rows), names, fontsize=8, parse_math=False)
+    axis.set_ylabel("attention")
 
 
 def _draw_words(axis: "Axes", sight: Sight) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr.alignment import align
+from asr.decoding import attend
 from asr.decoding.words import make_words
 from asr.hearing import Heard
 from asr.inputs import load_input
@@ -51,6 +52,10 @@ class Sight:
     said: tuple[Word, ...] = ()
     """The words of the reference where forced alignment puts them; none if the model cannot write or fit them."""
     features_name: str = "features"
+    attention: NDArray[np.floating[Any]] | None = None
+    """(label, time) what was attended to when each label of ``written`` was; None where the model has no attention."""
+    written: str = ""
+    """A character a label; an end as a full stop."""
 
     @property
     def shown_symbols(self) -> list[int]:
@@ -85,12 +90,32 @@ def look(
         words,
         _place(recognizer, reference, heard.log_probs),
         acoustic.features_name if isinstance(acoustic, ShowsFeatures) else "features",
+        *_attention(recognizer, heard, words),
     )
 
 
 def name_symbol(symbol: str) -> str:
     """As it can be seen: the blank as a dash, the space as a mark."""
     return {"<blank>": "–", " ": "␣"}.get(symbol, symbol)
+
+
+def _attention(
+    recognizer: Recognizer, heard: Heard, words: Sequence[Word]
+) -> tuple[NDArray[np.floating[Any]] | None, str]:
+    """Piece by piece, as it was written."""
+    pieces = [piece for piece in heard.pieces or (heard,) if piece.besides]
+    if not pieces:
+        return None, ""
+    blocks, written, begin = [], "", 0.0
+    for piece in pieces:
+        said = " ".join(word.text for word in words if begin <= word.start < begin + piece.seconds)
+        weights = attend(piece.besides[0], recognizer.vocabulary.encode(said, recognizer.text))
+        before = round(begin / recognizer.acoustic.frame_seconds)
+        after = len(heard.log_probs) - before - weights.shape[1]
+        blocks.append(np.pad(weights, ((0, 0), (before, max(0, after)))))
+        written, begin = f"{written}{said}.", begin + piece.seconds
+    width = len(heard.log_probs)
+    return np.concatenate([block[:, :width] for block in blocks]), written
 
 
 def _place(recognizer: Recognizer, reference: str, log_probs: NDArray[np.float32]) -> tuple[Word, ...]:

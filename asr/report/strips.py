@@ -6,6 +6,7 @@ A strip is plain values for the page's script: ``wave`` (pairs of least and grea
 
 import base64
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ def picture(sight: Sight, *, features: bool = False) -> dict[str, Any]:
     if sight.features is not None and (features or not strips):
         strips.append(image(sight.features_name, sight.features.T, sight.seconds))
     strips.append(posteriors(sight))
+    if sight.attention is not None:
+        strips.append(attention(sight.attention, sight.written, sight.seconds))
     return {"strips": strips, "said": times(sight.said)}
 
 
@@ -101,6 +104,17 @@ def posteriors(sight: Sight) -> Strip:
         "symbols": [name_symbol(sight.symbols[label]) for label in labels],
         "data": _encoded(_bytes(_pooled(shares, columns))),
     }
+
+
+def attention(weights: NDArray[np.floating[Any]], written: str, seconds: float) -> Strip:
+    """Where each label's attention lay, the first label on top; words stand at their first labels."""
+    columns = min(MOST_COLUMNS, weights.shape[1])
+    shares = _pooled(weights, columns)[::-1]
+    firsts = [
+        at for at, label in enumerate(written) if label not in " ." and (not at or written[at - 1] in " .")
+    ]
+    ticks = [[len(written) - 1 - at, re.split("[ .]", written[at:], maxsplit=1)[0]] for at in firsts]
+    return {**_image("attention", shares / max(float(shares.max()), 1e-9), seconds), "ticks": ticks}
 
 
 def _image(label: str, shares: NDArray[np.floating[Any]], seconds: float) -> Strip:

@@ -6,6 +6,7 @@ from typing import Any
 
 from asr import __version__
 from asr.evaluation import Evaluation, summary
+from asr.kinds import kind_of
 from asr.settings import Settings, to_dict
 
 _ALWAYS = ("features.delta_order", "features.cmvn")
@@ -13,7 +14,7 @@ _ALWAYS = ("features.delta_order", "features.cmvn")
 _CARD = """\
 # Speech recognition model
 
-{cell} network, {layers} layers of {units} units, {features}, trained with asr {version}.
+{cell} network ({kind}), {layers} layers of {units} units, {features}, trained with asr {version}.
 
 | | |
 |---|---|
@@ -22,7 +23,7 @@ _CARD = """\
 | epoch | {epochs}, the best on the dev set so far |
 | licence | to be stated by whoever trained it: the weights carry what the recordings' licence asks for |
 
-On the dev set ({utterances} utterances, greedy):
+On the dev set ({utterances} utterances, {decoder}):
 
     {summary}
 
@@ -37,6 +38,7 @@ def model_card(settings: Settings, evaluation: Evaluation, epochs: str) -> str:
     direction = "Two-directional" if settings.model.bidirectional else "One-directional"
     return _CARD.format(
         cell=f"{direction} {settings.model.cell.upper()}",
+        kind=settings.model.kind,
         layers=settings.model.num_layers,
         units=settings.model.hidden_size,
         features=f"{settings.features.kind} features at {settings.features.sample_rate} Hz",
@@ -45,6 +47,7 @@ def model_card(settings: Settings, evaluation: Evaluation, epochs: str) -> str:
         dev=settings.data.dev,
         epochs=epochs,
         utterances=len(evaluation.utterances),
+        decoder="beam" if kind_of(settings.model).search else "greedy",
         summary=summary(evaluation).replace("\n", "\n    "),
         command=" ".join(shlex.quote(override) for override in _overrides(settings)),
     )

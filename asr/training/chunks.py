@@ -6,6 +6,7 @@ computed again on the way back (Chen et al. 2016), so that one chunk's activatio
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from asr.models import RecurrentCTC, output_lengths
+from asr.models.losses import ctc_losses, smoothed
 from asr.settings import Settings
 
 
@@ -24,13 +26,10 @@ def chunk_frames(settings: Settings) -> int:
 
 
 def hear(network: RecurrentCTC, features: Tensor, lengths: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
-    """What ``network(features, lengths)`` gives, whole or ``num_frames`` log_probs at a time.
+    """What ``network(features, lengths)`` gives, ``num_frames`` log_probs at a time.
 
-    The gradient of each row of log_probs then reaches back to the beginning of its chunk, and no further.
+    The gradient of each row of log_probs reaches back to the beginning of its chunk, and no further.
     """
-    if not num_frames:
-        whole: tuple[Tensor, Tensor] = network(features, lengths)
-        return whole
     total = output_lengths(features.shape[1], network.subsampling.factor)
     states: Sequence[Any] = [None] * len(network.blocks)
     rows = []
@@ -41,6 +40,26 @@ def hear(network: RecurrentCTC, features: Tensor, lengths: Tensor, num_frames: i
         )
         rows.append(log_probs)
     return torch.cat(rows, dim=1), output_lengths(lengths, network.subsampling.factor)
+
+
+@dataclass(frozen=True)
+class InChunks:
+    """A CTC network that learns ``num_frames`` log_probs at a time; otherwise as the network itself does."""
+
+    network: RecurrentCTC
+    num_frames: int
+
+    def outputs(self, features: Tensor, lengths: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """As the network's."""
+        return hear(self.network, features, lengths, self.num_frames)
+
+    def losses(
+        self, outputs: tuple[Tensor, ...], targets: Tensor, target_lengths: Tensor, smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        """As the network's, in the memory that the scores of a chunk take."""
+        log_probs, lengths = outputs
+        losses = ctc_losses(log_probs, lengths, targets, target_lengths, self.num_frames)
+        return losses, smoothed(losses, log_probs, lengths, smoothing)
 
 
 def _chunk(

@@ -13,8 +13,6 @@ from asr.data import Batch, collate
 from asr.errors import ConfigError
 from asr.settings import Settings
 from asr.training import distributed
-from asr.training.chunks import hear
-from asr.training.losses import ctc_losses
 from asr.training.module import CTCTraining
 from asr.training.parts import Parts
 from asr.training.precision import DTYPES
@@ -120,11 +118,9 @@ def _load(parts: Parts, indices: Sequence[int]) -> Batch:
 
 def _step(module: CTCTraining, batch: Batch, dtype: torch.dtype) -> None:
     with torch.autocast(batch.features.device.type, dtype, enabled=dtype != torch.float32):
-        log_probs, lengths = hear(
-            module.acoustic.network, batch.features, batch.feature_lengths, module.chunk
-        )
-    loss = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, module.chunk).mean()
-    loss.backward()  # type: ignore[no-untyped-call]
+        outputs = module.learner.outputs(batch.features, batch.feature_lengths, batch.targets)
+    losses, _ = module.learner.losses(outputs, batch.targets, batch.target_lengths, 0.0)
+    losses.mean().backward()  # type: ignore[no-untyped-call]
     if batch.features.is_cuda:
         torch.cuda.synchronize()
 

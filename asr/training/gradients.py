@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from asr.data import Batch
 from asr.models import RecurrentCTC
 from asr.models.lengths import zero_padding
+from asr.models.losses import ctc_losses
 from asr.models.recurrent import RecurrentLayer, reversal
-from asr.training.losses import ctc_losses
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One step of training: mask, run the network, CTC loss, AdamW along a schedule."""
+"""One step of training: mask, run the network, its loss, AdamW along a schedule."""
 
 import logging
 import math
@@ -18,9 +18,8 @@ from asr.errors import CheckpointError
 from asr.manifest import Utterance
 from asr.settings import Settings, build
 from asr.training import distributed
-from asr.training.chunks import chunk_frames, hear
+from asr.training.chunks import InChunks, chunk_frames
 from asr.training.gradients import Gradients
-from asr.training.losses import ctc_losses, smoothed
 from asr.training.optimizer import adamw
 from asr.training.precision import scaler, unscale
 from asr.training.schedule import rate
@@ -53,8 +52,9 @@ class CTCTraining(lightning.LightningModule):
         self.settings = settings
         self.utterances = utterances
         self.steps_per_epoch = steps_per_epoch
-        self.chunk = chunk_frames(settings)
-        """Frames that are heard at a time, 0 for whole utterances."""
+        chunk = chunk_frames(settings)
+        self.learner = InChunks(acoustic.network, chunk) if chunk else acoustic.network
+        """What the loss is computed by: the network on whole utterances, or chunk by chunk."""
         self.average = MovingAverage(acoustic, settings.trainer.ema) if settings.trainer.ema else None
         self.plateau_scale = 1.0
         self.scaler = scaler(settings.trainer)
@@ -92,7 +92,7 @@ class CTCTraining(lightning.LightningModule):
         return (batch_idx + 1) % self.settings.trainer.accumulate == 0 or self.trainer.is_last_batch
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What to minimise, of each utterance whose CTC loss is finite, and which these are ``(batch,)``."""
+        """What to minimise, of each utterance whose loss is finite, and which these are ``(batch,)``."""
         if not len(batch.indices):  # fewer utterances than processes
             return torch.empty(0), torch.empty(0, dtype=torch.bool)
         features = mask_features(
@@ -100,21 +100,22 @@ class CTCTraining(lightning.LightningModule):
             *(distributed.rank(), distributed.world_size()),
         )
         distributed.draw_apart()
-        log_probs, lengths = hear(self.acoustic.network, features, batch.feature_lengths, self.chunk)
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, self.chunk)
+        smoothing = self.settings.trainer.label_smoothing
+        outputs = self.learner.outputs(features, batch.feature_lengths, batch.targets)
+        losses, minimised = self.learner.losses(outputs, batch.targets, batch.target_lengths, smoothing)
         kept = losses.isfinite()
         if not kept.all():
             self._name(batch.indices[~kept].tolist(), "loss")
             self._num_lost += int((~kept).sum())
-            log_probs, lengths = log_probs[kept], lengths[kept]
-            losses = losses[kept]
-        if len(losses):
-            if not kept.all():
-                # The gradient of an infinite loss is NaN, even times zero: once more without it.
-                targets = batch.targets[kept], batch.target_lengths[kept]
-                losses = ctc_losses(log_probs, lengths, *targets, self.chunk)
-            self._loss += float(losses.detach().sum())
-        return smoothed(losses, log_probs, lengths, self.settings.trainer.label_smoothing), kept
+            if not kept.any():
+                return losses[kept], kept
+            # The gradient of an infinite loss is NaN, even times zero: once more without it.
+            rest = tuple(one[kept] for one in outputs)
+            losses, minimised = self.learner.losses(
+                rest, batch.targets[kept], batch.target_lengths[kept], smoothing
+            )
+        self._loss += float(losses.detach().sum())
+        return minimised, kept
 
     def configure_optimizers(self) -> Any:
         """One for all that is trained."""

@@ -9,6 +9,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from asr import checkpoint
+from asr.decoding import decode_greedy
 from asr.evaluation import Evaluation, evaluate
 from asr.manifest import Utterance
 from asr.recognizer import Recognizer
@@ -88,7 +89,9 @@ class DevScorer(Callback):
         self.best = (self.best[0], self.best[1])  # a tuple again
 
     def _score(self) -> Evaluation:
-        recognizer = Recognizer(self.model.acoustic, self.model.vocabulary, self.model.text)
+        acoustic = self.model.acoustic
+        decoder = acoustic.kind.search or decode_greedy
+        recognizer = Recognizer(acoustic, self.model.vocabulary, self.model.text, decoder)
         mine = evaluate(recognizer, distributed.share(self.dev), batch_size=16)
         return Evaluation(tuple(distributed.gathered(mine.utterances)), mine.seconds)
 

@@ -94,10 +94,12 @@ def refuse_other_settings(run_dir: Path, old: Settings, new: Settings) -> None:
 def difference(old: dict[str, Any], new: dict[str, Any], ignored: tuple[str, ...], prefix: str = "") -> str:
     """The first setting that differs, as ``key: old, now new``; empty when none does."""
     for key, value in new.items():
+        if key in ignored:
+            continue
         if isinstance(value, dict):
             found = difference(old[key], value, ignored, f"{prefix}{key}.")
             if found:
                 return found
-        elif old[key] != value and key not in ignored:
+        elif old[key] != value:
             return f"{prefix}{key}: {old[key]}, now {value}"
     return ""

@@ -11,7 +11,7 @@ from asr.settings import RecognizerSettings, to_dict
 from asr.text import TextSettings, Vocabulary, normalize
 from asr.training.state import difference
 
-_HEAD = "network.head."
+_NO_SHAPE = ("dropout", "layer_dropout", "dither", "ctc_weight", "scheduled_sampling", "longest", "kind")
 
 
 def shared_vocabulary(source: Model, own: Vocabulary, texts: Sequence[str], text: TextSettings) -> Vocabulary:
@@ -28,14 +28,18 @@ def inherit(model: Model, source: Model, name: str) -> str:
     """
     _refuse_other_shape(source.settings, model.settings, name)
     same = source.vocabulary == model.vocabulary
+    of_vocabulary = tuple(f"network.{part}." for part in model.acoustic.network.of_vocabulary)
     weights = source.acoustic.state_dict()
-    model.acoustic.load_state_dict(
-        {key: tensor for key, tensor in weights.items() if same or not key.startswith(_HEAD)}, strict=False
-    )
-    if same:
-        return f"starts from {name}, with its alphabet and all of its weights"
-    new = "".join(symbol for symbol in model.vocabulary.symbols if symbol not in source.vocabulary)
-    return f"starts from {name}; the head is new, since that model cannot write {new!r}"
+    lacking = model.acoustic.load_state_dict(
+        {key: tensor for key, tensor in weights.items() if same or not key.startswith(of_vocabulary)},
+        strict=False,
+    ).missing_keys
+    if not same:
+        new = "".join(symbol for symbol in model.vocabulary.symbols if symbol not in source.vocabulary)
+        return f"starts from {name}; the head is new, since that model cannot write {new!r}"
+    if lacking:
+        return f"starts from {name}, with its alphabet and its weights; {lacking[0].split('.')[1]} is new"
+    return f"starts from {name}, with its alphabet and all of its weights"
 
 
 def freeze(network: RecurrentCTC, parts: Sequence[str]) -> None:
@@ -48,6 +52,8 @@ def freeze(network: RecurrentCTC, parts: Sequence[str]) -> None:
 def _refuse_other_shape(source: RecognizerSettings, own: RecognizerSettings, name: str) -> None:
     for part in ("features", "model"):
         theirs, ours = to_dict(getattr(source, part)), to_dict(getattr(own, part))
-        found = difference(theirs, ours, ("dropout", "layer_dropout", "dither"), f"{part}.")
+        # Of another kind, the layers are taken over and what it has above them is its own.
+        alone = ("attention",) if theirs.get("kind") != ours.get("kind") else ()
+        found = difference(theirs, ours, _NO_SHAPE + alone, f"{part}.")
         if found:
             raise ConfigError(f"trainer.init_from={name}: that model has {found}; give the same value.")

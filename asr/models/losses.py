@@ -1,11 +1,12 @@
-"""What is minimised: the CTC loss, and against its overconfidence a little pull towards the uniform."""
+"""What is minimised: losses of whole utterances, and against overconfidence a little pull towards the uniform."""
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from asr.models.lengths import valid_positions
-from asr.training.long_ctc import long_ctc_losses
+from asr.models.long_ctc import long_ctc_losses
 
 
 def ctc_losses(
@@ -37,3 +38,14 @@ def smoothed(losses: Tensor, log_probs: Tensor, lengths: Tensor, share: float) -
     divergence = -log_probs.mean(dim=-1) - math.log(log_probs.shape[-1])  # (batch, time)
     inside = valid_positions(lengths, log_probs.shape[1])
     return (1 - share) * losses + share * (divergence * inside).sum(dim=1)
+
+
+def label_losses(log_probs: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """The cross-entropy ``(batch,)`` in nats of each text's labels and its end, of ``(batch, label + 1, vocab)``."""
+    inside = valid_positions(target_lengths, targets.shape[1])
+    wanted = nn.functional.pad(
+        targets * inside, (0, 1)
+    )  # behind the last label stands the end, the blank's id
+    found = log_probs.gather(2, wanted.unsqueeze(2)).squeeze(2)
+    counted = valid_positions(target_lengths + 1, wanted.shape[1])
+    return -torch.where(counted, found, 0.0).sum(dim=1)
