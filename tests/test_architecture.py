@@ -27,6 +27,7 @@ FLOORS = {
             "report",
             "results",
             "dev_set",
+            "recurrent_tuning",
             "learning_curve",
             "comparison",
             "transcription",
@@ -48,7 +49,7 @@ FLOORS = {
         ),
         2,
     ),
-    **dict.fromkeys(("onnx_model",), 2),
+    **dict.fromkeys(("onnx_model", "recurrent_lm"), 2),
     **dict.fromkeys(("corpus", "writers", "synthesis", "text_alignment", "provenance"), 2),
     **dict.fromkeys(
         ("audio", "audio_files", "av_files", "audio_pipe", "feature_files", "features", "feature_settings"), 1
@@ -73,6 +74,9 @@ SIBLINGS = {
     ("comparison", "evaluation"),
     ("results", "evaluation"),
     ("dev_set", "evaluation"),
+    ("recurrent_tuning", "dev_set"),
+    ("recurrent_lm", "settings"),
+    ("stored_decoder", "recurrent_lm"),
     ("audit", "evaluation"),
     ("checkpoint", "settings"),
     ("stored_decoder", "settings"),
@@ -106,6 +110,7 @@ TORCH_ROOMS = {
     "acoustic_stream",
     "checkpoint",
     "data",
+    "recurrent_lm",
     "training",
     "export",
     "experiment",
@@ -152,7 +157,7 @@ WITHOUT_TORCH = [
         "fit",
     ),
     *("settings", "augment_settings", "model_settings", "checkpoint", "stored_decoder"),
-    *("onnx_file", "onnx_model"),
+    *("onnx_file", "onnx_model", "recurrent_tuning"),
 ]
 """Rooms whose import, whatever they import in turn, must not load torch."""
 

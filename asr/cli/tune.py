@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asr.cli.console import complain, progress_bar, say
-from asr.cli.decoder import LanguageModelOption, LexiconOption, warm_up
+from asr.cli.decoder import LanguageModelOption, LexiconOption, RecurrentOption, warm_up
 from asr.cli.options import BatchSizeOption, DeviceOption, ModelOption
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def tune(
     manifest: Annotated[Path, typer.Argument(help="The dev set: never the set you report on.")],
     model: ModelOption,
     lm: LanguageModelOption = None,
+    rnnlm: RecurrentOption = None,
     beam_width: Annotated[
         int, typer.Option(min=1, help="Widest beam to store; weights are chosen at it.")
     ] = 64,
@@ -55,9 +56,9 @@ def tune(
     asked = BeamSettings(beam_width=beam_width, lexicon=lexicon or "open")
     folder = checkpoint.resolve(model)
     checkpoint.check_writable(folder if output is None else output.absolute())
-    dev, found = _tune(manifest, model, lm, asked, device, batch_size)
+    dev, found = _tune(manifest, model, lm, rnnlm, asked, device, batch_size)
     print(json.dumps(_figures(found), indent=2) if as_json else _table(found, lm))
-    stored = tuning.store(found, model, manifest, lm, include_lm=include_lm, output_dir=output)
+    stored = tuning.store(found, model, manifest, lm, rnnlm, include_lm=include_lm, output_dir=output)
     for failure in dev.failures:
         complain(failure)
     say(f"stored: {output or folder}/decoder.yaml, decoder {stored.decoder}")
@@ -68,6 +69,7 @@ def _tune(
     manifest: Path,
     model: str,
     lm: Path | None,
+    rnnlm: Path | None,
     asked: "BeamSettings",
     device: str,
     batch_size: int,
@@ -77,10 +79,12 @@ def _tune(
     from asr.lm.load import load_language_model
     from asr.manifest import read_manifest
     from asr.recognizer import load
+    from asr.recurrent_lm.load import load_recurrent
     from asr.tuning import tune as choose
 
     utterances = read_manifest(manifest)
     language_model = None if lm is None else load_language_model(lm)
+    recurrent = None if rnnlm is None else load_recurrent(rnnlm)
     recognizer = load(model, device=device, decoder=decode_greedy)
     warm_up(BeamDecoder(language_model=language_model))
     with progress_bar() as progress:
@@ -96,6 +100,7 @@ def _tune(
             dev,
             language_model,
             asked,
+            recurrent,
             on_trial=lambda done, foreseen: progress.update(trying, completed=done, total=foreseen),
         )
     return dev, found
@@ -125,7 +130,13 @@ def _rows(found: "Tuning", lm: Path | None) -> "list[tuple[str, Trial]]":
     if found.without_lm is not None:
         rows.append((f"{_beam(found.without_lm)}, no language model", found.without_lm))
     suffix = f", {lm.name}" if lm is not None else ""
-    return rows + [(_beam(trial) + suffix, trial) for trial in found.widths]
+    rows += [(_beam(trial) + suffix, trial) for trial in found.widths]
+    return rows + [(_recurrent(trial), trial) for trial in found.recurrent]
+
+
+def _recurrent(trial: "Trial") -> str:
+    assert trial.recurrent is not None
+    return "  with the recurrent model, " + ("rescored" if trial.recurrent.rescore else "fused")
 
 
 def _beam(trial: "Trial") -> str:
