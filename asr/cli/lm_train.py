@@ -103,7 +103,7 @@ def _train(
             progress.update(bar, completed=done.piece, description=f"epoch {done.epoch + 1}")
 
         def on_epoch(done: "Progress") -> None:
-            progress.console.print(_epoch_line(done), highlight=False)
+            progress.console.print(_epoch_line(done), highlight=False, soft_wrap=True)
 
         training.run(on_piece, on_epoch)
 

@@ -41,9 +41,14 @@ def tune(
     The weights of the language model, the beam's width and the correction of word confidences go into
     `decoder.yaml`, the language model into `lm.bin`. Greedy stays, if no beam makes fewer errors.
 
+    A recurrent language model (`--rnnlm`) rescores what the tuned beam finds, or is asked inside it, and goes into
+    `rnnlm/` if either makes fewer errors.
+
     Examples:
 
         asr tune dev.jsonl -m runs/mine --lm lm.arpa.gz
+
+        asr tune dev.jsonl -m runs/mine --lm lm.arpa.gz --rnnlm rnnlm/
 
         asr tune dev.jsonl -m digits-en -o models/digits-tuned --lexicon strict --lm lm.arpa.gz
     """
@@ -115,6 +120,7 @@ def _table(found: "Tuning", lm: Path | None) -> str:
         *(_line(name, trial, trial is found.chosen) for name, trial in _rows(found, lm)),
         "",
         f"weights: {_weights(found)} ({found.num_trials} settings tried)",
+        *(f"with the recurrent model: {_use(trial)}" for trial in found.recurrent[:1]),
         f"best beam minus greedy: {gain:+.2f} points of WER [{low:+.2f}, {high:+.2f}] (95 %, paired bootstrap)",
         "A WER that weights were chosen by is optimistic: report another set's.",
         "",
@@ -136,7 +142,7 @@ def _rows(found: "Tuning", lm: Path | None) -> "list[tuple[str, Trial]]":
 
 def _recurrent(trial: "Trial") -> str:
     assert trial.recurrent is not None
-    return "  with the recurrent model, " + ("rescored" if trial.recurrent.rescore else "fused")
+    return f"{_beam(trial)}, recurrent, " + ("rescored" if trial.recurrent.rescore else "fused")
 
 
 def _beam(trial: "Trial") -> str:
@@ -162,6 +168,12 @@ def _weights(found: "Tuning") -> str:
     return f"alpha {settings.alpha:g}, beta {settings.beta:g}, {unknown}"
 
 
+def _use(trial: "Trial") -> str:
+    assert trial.recurrent is not None
+    use = trial.recurrent
+    return f"share {use.share:g}, alpha {use.alpha:g}, beta {use.beta:g}, {use.nbest} texts where it rescores"
+
+
 def _confidence(found: "Calibrated") -> str:
     kept = "" if found.calibration else ", but no likelier: they stay as they are"
     return f"{found.before:.3f} -> {found.after:.3f}{kept}"
@@ -171,9 +183,11 @@ def _figures(found: "Tuning") -> dict[str, Any]:
     from dataclasses import asdict
 
     assert found.beam.settings is not None
+    recurrent = [trial.recurrent for trial in found.recurrent if trial.recurrent is not None]
     return {
         "rows": [_figure(name, trial, trial is found.chosen) for name, trial in _rows(found, None)],
         "settings": asdict(found.beam.settings),
+        "recurrent": [asdict(use) for use in recurrent],
         "gain": asdict(found.gain),
         "trials": found.num_trials,
         "confidence": {"greedy": asdict(found.greedy_confidence), "beam": asdict(found.beam_confidence)},

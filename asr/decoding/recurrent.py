@@ -112,9 +112,16 @@ class RecurrentDecoder(BeamDecoder):
         ]
         alpha, beta = self.settings.alpha, self.settings.beta
         return [
-            Parts(one, one.score - alpha * sum(mine) - beta * count, count, mine, other)
+            Parts(one, one.score - alpha * sum(mine) - beta * count + self._unpriced(one), count, mine, other)
             for one, count, mine, other in zip(found, units, ours, theirs, strict=True)
         ]
+
+    def _unpriced(self, hypothesis: Hypothesis) -> float:
+        """What unknown words cost, where no n-gram of the first pass has asked for it."""
+        if self.ngram is not None or self.recurrent.is_characters:
+            return 0.0
+        unknown = [word for word in hypothesis.text.split() if self.recurrent.word_id(word) == 0]
+        return sum(self.settings.unknown + self.settings.unknown_letter * len(word) for word in unknown)
 
 
 def _rescored(parts: Parts, use: RecurrentUse) -> Hypothesis:

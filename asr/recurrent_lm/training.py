@@ -59,8 +59,9 @@ class Training:
         text: Sentences,
         dev: Sentences,
         settings: RecurrentLMSettings,
+        save_seconds: float = SAVE_SECONDS,
     ):
-        """Count the words, and read what an earlier start has left.
+        """Count the words, and read what an earlier start has left; a state is saved after each epoch anyway.
 
         Raises:
             LanguageModelError: text or dev text are too small, or the folder holds another training.
@@ -69,7 +70,7 @@ class Training:
             raise LanguageModelError(
                 "There is no text to train and judge a language model with; give sentences."
             )
-        self.folder, self.settings = folder, settings
+        self.folder, self.settings, self._save_seconds = folder, settings, save_seconds
         self.vocabulary = LMVocabulary.build(text, settings)
         self.text = Text(text, self.vocabulary, settings)
         self.num_pieces = num_pieces(self.text.num_words, settings)
@@ -123,7 +124,7 @@ class Training:
             done = self.progress
             self.progress = replace(done, piece=done.piece + 1, train_loss=done.train_loss + loss)
             on_piece(self.progress)
-            if time.monotonic() - saved > SAVE_SECONDS:
+            if time.monotonic() - saved > self._save_seconds:
                 self._save()
                 saved = time.monotonic()
 
