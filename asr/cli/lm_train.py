@@ -55,13 +55,9 @@ def train(
         print(to_yaml(settings), end="")
         return
     sentences = _read(texts, raw, settings)
-    if dev is None:
-        judged = sentences[EVERY - 1 :: EVERY] or sentences[1:2]
-        say(f"dev text: {len(judged)} of the {len(sentences)} sentences, which are not trained on")
-        kept = set(range(EVERY - 1, len(sentences), EVERY) or range(1, len(sentences))[:1])
-        sentences = [words for index, words in enumerate(sentences) if index not in kept]
-    else:
-        judged = _read([dev], raw, settings)
+    sentences, judged = (
+        _keep_some(sentences, texts) if dev is None else (sentences, _read([dev], raw, settings))
+    )
     if threads:
         import torch
 
@@ -81,12 +77,36 @@ def _settings(overrides: list[str], characters: bool, seed: int) -> "RecurrentLM
         key, equals, value = override.partition("=")
         if not equals:
             raise typer.BadParameter(f"{override!r} is not KEY=VALUE, as size=400", param_hint="--set")
-        values[key] = yaml.safe_load(value)
+        try:
+            values[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise typer.BadParameter(f"{value!r} is no value of a setting", param_hint="--set") from None
     return build(RecurrentLMSettings, values)
 
 
 def _read(texts: list[str], raw: bool, settings: "RecurrentLMSettings") -> list[list[str]]:
-    return list(read_sentences(texts, raw, settings.unit == "characters"))
+    from asr.errors import LanguageModelError
+
+    sentences = list(read_sentences(texts, raw, settings.unit == "characters"))
+    if not any(sentences):
+        raise LanguageModelError(
+            f"{', '.join(texts)}: there is no sentence to train with; give another text."
+        )
+    return sentences
+
+
+def _keep_some(sentences: list[list[str]], texts: list[str]) -> tuple[list[list[str]], list[list[str]]]:
+    """The sentences to train on, and every 20th to judge by, or the last of a few."""
+    from asr.errors import LanguageModelError
+
+    every = min(EVERY, len(sentences))
+    if every == 1:
+        raise LanguageModelError(
+            f"{', '.join(texts)}: has one sentence, and another one is needed to judge by; give more, or --dev."
+        )
+    kept = sentences[every - 1 :: every]
+    say(f"dev text: {len(kept)} of the {len(sentences)} sentences, which are not trained on")
+    return [words for index, words in enumerate(sentences, 1) if index % every], kept
 
 
 def _train(

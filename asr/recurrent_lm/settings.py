@@ -19,9 +19,9 @@ class RecurrentLMSettings:
     cell: str = "lstm"
     """lstm, gru, rnn_tanh or rnn_relu."""
     num_layers: int = 1
-    size: int = 256
+    size: int = 200
     """Units of each layer, and width of the word vectors, which are those of the softmax too (Press and Wolf 2017)."""
-    cutoffs: tuple[int, ...] = (2000, 20000)
+    cutoffs: tuple[int, ...] = (1000, 5000)
     """Ranks by frequency at which the clusters of the adaptive softmax begin (Grave et al. 2017), each a quarter as
     wide as the one before; those beyond the vocabulary count for nothing: small ones have a plain softmax."""
     min_count: int = 1
@@ -31,17 +31,17 @@ class RecurrentLMSettings:
     unknown: float = 0.5
     """Share of the words seen once that are read as unknown ones, others in each epoch: how often such words come
     is what they say of words never seen (Good 1953)."""
-    dropout: float = 0.5
+    dropout: float = 0.35
     """Of each layer's input and output, the same units at all steps (Gal and Ghahramani 2016)."""
-    weight_dropout: float = 0.3
+    weight_dropout: float = 0.2
     """Of the recurrent weights, other ones in each batch (Merity et al. 2018)."""
-    word_dropout: float = 0.1
+    word_dropout: float = 0.05
     """Of whole words at the input, wherever they stand in a batch."""
-    batch_size: int = 32
+    batch_size: int = 20
     """Places of the text that are read at once."""
     num_steps: int = 35
     """Words that errors are carried back; the state is carried on from there."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 1e-2
     clip_norm: float = 1.0
     """Gradient norm above which it is scaled down; 0 leaves it as it is."""
