@@ -81,19 +81,19 @@ def test_rescoring_is_arithmetic_on_the_first_pass_and_orders_by_it(ngram, recur
 
 def test_inside_the_beam_and_after_it_a_text_is_worth_the_same(ngram, recurrent):
     """Wide enough that nothing is lost, one is the other."""
-    wide = replace(SETTINGS, beam_width=400, beam_threshold=60.0, token_threshold=60.0)
+    wide = replace(SETTINGS, beam_width=2000, beam_threshold=60.0, token_threshold=60.0)
     weights = use(share=0.6, nbest=5000)
     for model in (ngram, None):
         inside, after = (
             RecurrentDecoder(wide, model, recurrent, replace(weights, rescore=rescore)).nbest(
-                scores_of(2, 7), SYMBOLS, FRAME, 10
+                scores_of(2, 4), SYMBOLS, FRAME, 10
             )
             for rescore in (False, True)
         )
         assert inside[0].text == after[0].text
         scores = {one.text: one.score for one in after}
         shared = [one for one in inside if one.text in scores]
-        assert shared
+        assert len(shared) > 5
         assert [one.score for one in shared] == pytest.approx([scores[one.text] for one in shared], abs=1e-3)
 
 

@@ -54,6 +54,7 @@ def train(
 
         print(to_yaml(settings), end="")
         return
+    _check_folder(output)
     sentences = _read(texts, raw, settings)
     sentences, judged = (
         _keep_some(sentences, texts) if dev is None else (sentences, _read([dev], raw, settings))
@@ -82,6 +83,13 @@ def _settings(overrides: list[str], characters: bool, seed: int) -> "RecurrentLM
         except yaml.YAMLError:
             raise typer.BadParameter(f"{value!r} is no value of a setting", param_hint="--set") from None
     return build(RecurrentLMSettings, values)
+
+
+def _check_folder(output: Path) -> None:
+    from asr.errors import LanguageModelError
+
+    if output.exists() and not output.is_dir():
+        raise LanguageModelError(f"{output}: is a file, and a model is a folder; give another name.")
 
 
 def _read(texts: list[str], raw: bool, settings: "RecurrentLMSettings") -> list[list[str]]:
