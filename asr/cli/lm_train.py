@@ -16,26 +16,35 @@ EVERY = 20
 """Without --dev every 20th sentence is kept for it."""
 
 
+Output = Annotated[Path, typer.Option("-o", "--output", help="Folder of the model; made if need be.")]
+Dev = Annotated[
+    str | None,
+    typer.Option(
+        help="Text that says when the learning rate falls and when to stop; without it every 20th sentence.",
+        metavar="TEXT",
+    ),
+]
+Characters = Annotated[
+    bool, typer.Option("--characters", help="A model of characters, the space among them.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="A setting; --show prints them all.", metavar="KEY=VALUE"),
+]
+Seed = Annotated[int, typer.Option(help="Another seed is another training.")]
+Threads = Annotated[int, typer.Option(min=0, help="Processor threads; 0 is torch's own choice.")]
+Show = Annotated[bool, typer.Option("--show", help="Print the settings as YAML and stop.")]
+
+
 def train(
     texts: Texts,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the model; made if need be.")],
-    dev: Annotated[
-        str | None,
-        typer.Option(
-            help="Text that says when the learning rate falls and when to stop; without it every 20th sentence.",
-            metavar="TEXT",
-        ),
-    ] = None,
-    characters: Annotated[
-        bool, typer.Option("--characters", help="A model of characters, the space among them.")
-    ] = False,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", "-s", help="A setting; --show prints them all.", metavar="KEY=VALUE"),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed is another training.")] = 1,
-    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 is torch's own choice.")] = 0,
-    show: Annotated[bool, typer.Option("--show", help="Print the settings as YAML and stop.")] = False,
+    output: Output,
+    dev: Dev = None,
+    characters: Characters = False,
+    overrides: Overrides = None,
+    seed: Seed = 1,
+    threads: Threads = 0,
+    show: Show = False,
     raw: Raw = False,
 ) -> None:
     """Train a recurrent language model; the same command goes on where it was stopped, to the same bits.

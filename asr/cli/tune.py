@@ -16,23 +16,28 @@ if TYPE_CHECKING:
     from asr.tuning import Calibrated, Trial, Tuning
 
 
+Manifest = Annotated[Path, typer.Argument(help="The dev set: never the set you report on.")]
+Width = Annotated[int, typer.Option(min=1, help="Widest beam to store; weights are chosen at it.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Store in a copy of the model at this folder, not in the model."),
+]
+IncludeLM = Annotated[
+    bool, typer.Option(help="Pack the language model into the model's directory, as lm.bin.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
+
+
 def tune(
-    manifest: Annotated[Path, typer.Argument(help="The dev set: never the set you report on.")],
+    manifest: Manifest,
     model: ModelOption,
     lm: LanguageModelOption = None,
     rnnlm: RecurrentOption = None,
-    beam_width: Annotated[
-        int, typer.Option(min=1, help="Widest beam to store; weights are chosen at it.")
-    ] = 64,
+    beam_width: Width = 64,
     lexicon: LexiconOption = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Store in a copy of the model at this folder, not in the model."),
-    ] = None,
-    include_lm: Annotated[
-        bool, typer.Option(help="Pack the language model into the model's directory, as lm.bin.")
-    ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+    output: Output = None,
+    include_lm: IncludeLM = True,
+    as_json: AsJson = False,
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
 ) -> None:
