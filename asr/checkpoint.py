@@ -4,7 +4,7 @@ config.yaml           format_version, features, text, model
 weights.safetensors   the tensors, float32 or float16
 vocabulary.txt        one symbol a line, the blank first
 README.md             the model card: data, licence, WER table, command
-decoder.yaml, lm.bin  how it is decoded, if `asr tune` chose that (``asr.stored_decoder``)
+decoder.yaml, lm.bin, rnnlm/  how it is decoded, if `asr tune` chose that (``asr.stored_decoder``)
 
 torch is imported by what needs the weights: an exported model is found and described without it.
 """
@@ -85,8 +85,10 @@ def revise(
     try:
         # The contents alone: a copy of what is read-only may be written into.
         partial.mkdir(parents=True)
-        for path in source.iterdir():
-            shutil.copyfile(path, partial / path.name)
+        for path in (one for one in source.rglob("*") if one.is_file()):
+            copied = partial / path.relative_to(source)
+            copied.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, copied)
         yield partial
         _replace(partial, target)
     except OSError as error:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property, partial
 
 from asr import evaluation, scoring
@@ -69,6 +70,17 @@ class DevSet:
         scored = [self._score(index, one.text) for index, one in enumerate(hypotheses)]
         return Evaluation(tuple(scored), seconds)
 
+    def nbest(self, decoder: BeamDecoder, count: int) -> list[list[Hypothesis]]:
+        """The first pass's ``count`` best texts of each utterance, none of one that could not be heard."""
+        first = BeamDecoder(replace(decoder.settings, times=False), decoder.language_model, decoder.hotwords)
+        first.scorer(self.symbols)
+        return list(self._pool.map(partial(self._nbest, first, count), self.heard))
+
+    def errors(self, index: int, text: str) -> tuple[int, int]:
+        """Wrong words and wrong characters, if this were the text of the utterance of that index."""
+        scored = self._score(index, text)
+        return scored.words.errors, scored.characters.errors
+
     def judge(self, decoder: Decoder) -> list[Judged]:
         """The words that a decoder hears in each utterance."""
         hypotheses, _ = self.decode(decoder)
@@ -89,6 +101,11 @@ class DevSet:
         started = time.thread_time()
         hypothesis = decoder(heard.log_probs, self.symbols, self.frame_seconds, *heard.besides)
         return hypothesis, time.thread_time() - started
+
+    def _nbest(self, decoder: BeamDecoder, count: int, heard: Heard | AsrError) -> list[Hypothesis]:
+        if isinstance(heard, AsrError):
+            return []
+        return decoder.nbest(heard.log_probs, self.symbols, self.frame_seconds, count)
 
     def _score(self, index: int, text: str) -> Scored:
         """Most settings give an utterance one of a few texts: each is aligned once."""

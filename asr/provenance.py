@@ -8,6 +8,7 @@ from typing import Any
 
 from asr import __version__
 from asr.decoding import AttentionDecoder, BeamDecoder
+from asr.decoding.recurrent import RecurrentDecoder
 
 WEIGHTS = "weights.safetensors"
 
@@ -29,4 +30,6 @@ def decoded_by(decoder: Callable[..., Any], language_model: str | None = None) -
     if not isinstance(decoder, BeamDecoder):
         return {"language_model": None, "decoder": {"name": "greedy"}}
     settings = {"name": "beam", **asdict(decoder.settings), "hotwords": decoder.hotwords}
+    if isinstance(decoder, RecurrentDecoder):
+        settings["recurrent"] = asdict(decoder.use)
     return {"language_model": language_model if decoder.language_model else None, "decoder": settings}

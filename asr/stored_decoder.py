@@ -2,6 +2,7 @@
 
 decoder.yaml   format_version, decoder, language_model, settings, confidence, tuned; `asr tune` writes it
 lm.bin         the packed n-gram, unless it was left out
+rnnlm/         the recurrent language model, if it helps (``asr.recurrent_lm.files``)
 """
 
 import os
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from asr.decoding import BeamDecoder, BeamSettings
 from asr.decoding.confidence import Calibration
+from asr.decoding.recurrent import RecurrentDecoder, RecurrentUse
 from asr.errors import AsrError, CheckpointError
 from asr.onnx_file import has_text, is_exported
 from asr.settings import build, load_yaml, save_yaml
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     LanguageModel = NGram | KenlmModel
 
 FORMAT_VERSION = 1
-FILE, LANGUAGE_MODEL = "decoder.yaml", "lm.bin"
+FILE, LANGUAGE_MODEL, RECURRENT = "decoder.yaml", "lm.bin", "rnnlm"
 DECODERS = ("greedy", "beam")
 WITHOUT_LANGUAGE_MODEL = BeamSettings(beta=0.0)
 """A bonus for words that nothing takes from would only make more of them."""
@@ -62,7 +64,9 @@ class StoredDecoder:
     language_model: str | None = None
     """Name of the packed n-gram in the same directory."""
     settings: BeamSettings = field(default_factory=BeamSettings)
-    """Of the best beam, whichever ``decoder`` is."""
+    """Of the best beam, whichever ``decoder`` is; without the recurrent model."""
+    recurrent: RecurrentUse | None = None
+    """How the recurrent language model in the same directory is used; None: there is none."""
     confidence: Confidence = field(default_factory=Confidence)
     tuned: Tuned = field(default_factory=Tuned)
 
@@ -94,12 +98,22 @@ class StoredDecoder:
         return self.decoder == "beam" and not self.lacks_language_model
 
 
-def save(folder: Path, stored: StoredDecoder, language_model_file: Path | None = None) -> StoredDecoder:
-    """Write into a model's directory, and return what is written; the language model of a file is packed beside.
+def save(
+    folder: Path,
+    stored: StoredDecoder,
+    language_model_file: Path | None = None,
+    recurrent: Path | None = None,
+) -> StoredDecoder:
+    """Write into a model's directory, and return what is written; the language models are packed or copied beside.
 
     To readers the two files are one only where the whole directory takes another's place (``checkpoint.revise``).
     """
     (folder / LANGUAGE_MODEL).unlink(missing_ok=True)
+    shutil.rmtree(folder / RECURRENT, ignore_errors=True)
+    if recurrent is not None:
+        from asr.recurrent_lm import files
+
+        files.copy(recurrent, folder / RECURRENT)
     if language_model_file is not None:
         _pack(language_model_file, folder / LANGUAGE_MODEL)
         stored = replace(stored, language_model=LANGUAGE_MODEL)
@@ -154,9 +168,18 @@ def make_decoder(folder: str | os.PathLike[str], stored: StoredDecoder) -> BeamD
     """The beam decoder that a model's directory describes.
 
     Raises:
-        CheckpointError: the language model is missing or damaged.
+        CheckpointError: a language model is missing or damaged.
     """
-    return BeamDecoder(stored.settings, load_stored_language_model(folder, stored))
+    ngram = load_stored_language_model(folder, stored)
+    if stored.recurrent is None:
+        return BeamDecoder(stored.settings, ngram)
+    from asr.recurrent_lm import files
+
+    try:
+        recurrent = files.load(Path(folder) / RECURRENT)
+        return RecurrentDecoder(stored.settings, ngram, recurrent, stored.recurrent)
+    except AsrError as error:
+        raise CheckpointError(f"{error} `asr tune` stores it anew.") from None
 
 
 def _pack(source: Path, target: Path) -> None:

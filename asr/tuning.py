@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 from asr import checkpoint, scoring, stored_decoder
 from asr.decoding import BeamDecoder, BeamSettings, decode_greedy
 from asr.decoding.confidence import Calibration, expected_calibration_error, fit, log_loss
+from asr.decoding.recurrent import RecurrentDecoder, RecurrentUse
 from asr.dev_set import DevSet, Judged
 from asr.evaluation import Evaluation
+from asr.recurrent_tuning import choose_use
 from asr.stored_decoder import WITHOUT_LANGUAGE_MODEL, Confidence, StoredDecoder, Tuned
 
 if TYPE_CHECKING:
+    from asr.lm.words import WordModel
     from asr.stored_decoder import LanguageModel
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0, 1.5)
@@ -43,6 +46,8 @@ class Trial:
     """None is greedy."""
     evaluation: Evaluation
     """Its ``seconds`` are processor time, of decoding alone."""
+    recurrent: RecurrentUse | None = None
+    """What a recurrent language model does besides."""
 
     @property
     def errors(self) -> tuple[int, int]:
@@ -87,11 +92,13 @@ class Tuning:
     greedy_confidence: Calibrated
     beam_confidence: Calibrated
     num_trials: int
+    recurrent: tuple[Trial, ...] = ()
+    """The best of them with a recurrent language model: rescored, then asked inside the beam."""
 
     @property
     def chosen(self) -> Trial:
-        """Greedy, unless the beam makes fewer errors."""
-        return self.beam if self.beam.errors < self.greedy.errors else self.greedy
+        """Greedy, unless the beam makes fewer errors; the beam, unless a recurrent language model makes fewer still."""
+        return min((self.greedy, self.beam, *self.recurrent), key=lambda trial: trial.errors)
 
     @property
     def gain(self) -> scoring.Interval:
@@ -166,10 +173,13 @@ def tune(
     dev: DevSet,
     language_model: "LanguageModel | None" = None,
     asked: BeamSettings = BeamSettings(),
+    recurrent: "WordModel | None" = None,
     *,
     on_trial: Callable[[int, int], None] = lambda done, expected: None,
 ) -> Tuning:
     """Choose the decoder by WER, then CER, then simplicity.
+
+    The weights of a ``recurrent`` language model are chosen by rescoring what the tuned beam finds.
 
     Of ``asked`` the width is the widest to choose, wider ones are only shown; weights begin as there, and the rest
     stays. ``on_trial`` hears how many settings have been tried, and how many are foreseen.
@@ -187,7 +197,21 @@ def tune(
         greedy_confidence=calibrate(dev.judge(decode_greedy)),
         beam_confidence=calibrate(dev.judge(BeamDecoder(beam.settings, language_model))),
         num_trials=len(search.trials),
+        recurrent=() if recurrent is None else _with_recurrent(dev, language_model, beam.settings, recurrent),
     )
+
+
+def _with_recurrent(
+    dev: DevSet, ngram: "LanguageModel | None", settings: BeamSettings, model: "WordModel"
+) -> tuple[Trial, ...]:
+    """Rescored and, unless the models are of characters, asked inside the beam, with the same weights."""
+    use = choose_use(dev, RecurrentDecoder(settings, ngram, model, RecurrentUse()))
+    only_after = model.is_characters or (ngram is not None and ngram.is_characters)
+    trials = []
+    for one in (use,) if only_after else (use, replace(use, rescore=False)):
+        decoder = RecurrentDecoder(replace(settings, times=False), ngram, model, one)
+        trials.append(Trial(settings, dev.evaluate(decoder), one))
+    return tuple(trials)
 
 
 def calibrate(judged: Sequence[Judged]) -> Calibrated:
@@ -213,13 +237,15 @@ def store(
     model: str | os.PathLike[str],
     manifest: Path,
     lm: Path | None = None,
+    recurrent: Path | None = None,
     *,
     include_lm: bool = True,
     output_dir: str | os.PathLike[str] | None = None,
 ) -> StoredDecoder:
     """Write what was chosen on a manifest into a model's directory, or into a copy of it at ``output_dir``.
 
-    ``lm`` is the file of the language model, which goes beside it, packed, with ``include_lm``.
+    ``lm`` is the file of the language model, which goes beside it, packed, with ``include_lm``; ``recurrent`` the
+    directory of another, which goes beside it if it is chosen.
 
     Raises:
         CheckpointError: it cannot be written there; what was there before is still there.
@@ -239,10 +265,13 @@ def store(
         decoder="greedy" if tuning.chosen is tuning.greedy else "beam",
         settings=tuning.beam.settings,
         confidence=Confidence(tuning.greedy_confidence.calibration, tuning.beam_confidence.calibration),
+        recurrent=tuning.chosen.recurrent,
         tuned=tuned,
     )
     with checkpoint.revise(model, output_dir) as folder:
-        return stored_decoder.save(folder, stored, lm if include_lm else None)
+        return stored_decoder.save(
+            folder, stored, lm if include_lm else None, recurrent if stored.recurrent else None
+        )
 
 
 def _without_lm(dev: DevSet, beam_width: int) -> Trial:

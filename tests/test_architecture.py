@@ -27,6 +27,7 @@ FLOORS = {
             "report",
             "results",
             "dev_set",
+            "recurrent_tuning",
             "learning_curve",
             "comparison",
             "transcription",
@@ -49,7 +50,7 @@ FLOORS = {
         ),
         2,
     ),
-    **dict.fromkeys(("onnx_model", "kinds"), 2),
+    **dict.fromkeys(("onnx_model", "kinds", "recurrent_lm"), 2),
     **dict.fromkeys(("corpus", "writers", "synthesis", "text_alignment", "provenance"), 2),
     **dict.fromkeys(
         ("audio", "audio_files", "av_files", "audio_pipe", "feature_files", "features", "feature_settings"), 1
@@ -74,6 +75,9 @@ SIBLINGS = {
     ("comparison", "evaluation"),
     ("results", "evaluation"),
     ("dev_set", "evaluation"),
+    ("recurrent_tuning", "dev_set"),
+    ("recurrent_lm", "settings"),
+    ("stored_decoder", "recurrent_lm"),
     ("audit", "evaluation"),
     ("audit", "report"),
     ("checkpoint", "settings"),
@@ -110,6 +114,7 @@ TORCH_ROOMS = {
     "acoustic_stream",
     "checkpoint",
     "data",
+    "recurrent_lm",
     "training",
     "export",
     "experiment",
@@ -157,7 +162,7 @@ WITHOUT_TORCH = [
         "fit",
     ),
     *("settings", "augment_settings", "model_settings", "checkpoint", "stored_decoder"),
-    *("onnx_file", "onnx_model", "kinds"),
+    *("onnx_file", "onnx_model", "kinds", "recurrent_tuning"),
 ]
 """Rooms whose import, whatever they import in turn, must not load torch."""
 

@@ -152,6 +152,31 @@ def test_order_and_packing_of_a_model_of_characters(run):
     assert facts_of(run("info", "chars.bin").stdout)["order"] == "4"
 
 
+def test_a_recurrent_model_is_trained_and_scored_beside_an_ngram(run, tmp_path):
+    settings = ["-s", "size=8", "-s", "max_epochs=1", "-s", "cutoffs=[50, 200]"]
+    trained = run("train", "text.txt", "-o", "rnnlm", "--threads", 1, *settings)
+    assert (trained.returncode, trained.stdout) == (0, "rnnlm\n"), trained.stderr
+    assert "dev text: 7 of the 150 sentences" in trained.stderr
+    assert "epoch 1: perplexity" in trained.stderr
+    weights = (tmp_path / "rnnlm" / "weights.safetensors").read_bytes()
+
+    run("build", "text.txt", "-o", "lm.bin")
+    lines = SENTENCES.splitlines()
+    (tmp_path / "few.txt").write_text("\n".join([*lines[:10], "xyzzy"]), encoding="utf-8")
+    alone = [facts_of(run("score", model, "few.txt").stdout) for model in ("lm.bin", "rnnlm")]
+    both = facts_of(run("score", "lm.bin", "few.txt", "--with", "rnnlm", "--dev", "text.txt").stdout)
+    assert alone[0]["unknown words"] == alone[1]["unknown words"] == both["unknown words, left out"]
+    for name, facts in zip(("lm.bin", "rnnlm"), alone, strict=True):
+        assert both[f"perplexity, {name}"] == facts["perplexity without unknown words"]
+    (share,) = [float(key.split()[2]) for key in both if "interpolated" in key]
+    assert 0 <= share < 0.5  # the n-gram has read all of it
+
+    assert facts_of(run("info", "rnnlm").stdout)["network"] == "1 x 8 lstm"
+    again = run("train", "text.txt", "-o", "rnnlm", "--threads", 1, *settings)
+    assert "goes on after epoch 1" in again.stderr
+    assert (tmp_path / "rnnlm" / "weights.safetensors").read_bytes() == weights
+
+
 def test_kenlm_binaries_are_looked_at_and_scored_as_their_arpa_files(run):
     binary, arpa = FIXTURES / "order3.trie.binary", FIXTURES / "order3.arpa.gz"
     scores = [facts_of(run("score", model, "text.txt").stdout) for model in (binary, arpa)]
@@ -177,6 +202,13 @@ def test_kenlm_binaries_are_looked_at_and_scored_as_their_arpa_files(run):
         (("build", "empty.txt", "-o", "lm.arpa"), 1, "no text"),
         (("info", "text.txt"), 1, "no ARPA file"),
         (("score", "none.arpa", "text.txt"), 1, "none.arpa"),
+        (("score", "lm.arpa", "text.txt", "--dev", "text.txt"), 2, "--with"),
+        (("score", "lm.arpa", "text.txt", "--with", "."), 1, "no recurrent language model"),
+        (("train", "empty.txt", "-o", "rnnlm"), 1, "empty.txt: there is no sentence"),
+        (("train", "short.txt", "-o", "rnnlm"), 1, "short.txt: has one sentence"),
+        (("train", "text.txt", "-o", "rnnlm", "-s", "sizes=8"), 1, "did you mean size"),
+        (("train", "text.txt", "-o", "rnnlm", "-s", "size=["), 2, "no value of a setting"),
+        (("train", "text.txt", "-o", "lm.arpa"), 1, "lm.arpa"),
         (("score", "lm.arpa", "empty.txt"), 1, "empty.txt: there is no sentence"),
     ],
 )

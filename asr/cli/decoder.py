@@ -13,6 +13,7 @@ from asr.wording import counted
 
 if TYPE_CHECKING:
     from asr.decoding import AttentionDecoder, BeamDecoder, BeamSettings
+    from asr.decoding.recurrent import RecurrentUse
     from asr.recognizer import Decoder
     from asr.stored_decoder import LanguageModel, StoredDecoder
 
@@ -31,6 +32,9 @@ class DecoderName(enum.StrEnum):
 WidthOption = Annotated[int | None, typer.Option("--beam-width", min=1, help="Texts that beam follows [64].")]
 LanguageModelOption = Annotated[
     Path | None, typer.Option("--lm", help="Word n-gram for beam: ARPA, .gz or packed (`asr lm build`).")
+]
+RecurrentOption = Annotated[
+    Path | None, typer.Option("--rnnlm", help="Recurrent language model's folder (`asr lm train`), besides.")
 ]
 LexiconOption = Annotated[
     str | None, typer.Option("--lexicon", help="open: any word; strict: the language model's alone [open].")
@@ -67,6 +71,17 @@ class DecoderOptions:
         float | None, typer.Option("--unknown-letter", help="Bonus for each letter of such a word [-1].")
     ] = None
     lexicon: LexiconOption = None
+    rnnlm: RecurrentOption = None
+    rnnlm_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Its share in a word's probability; the rest is the n-gram's [0.5]."),
+    ] = None
+    rescore: Annotated[
+        bool | None,
+        typer.Option(
+            "--rescore/--fuse", help="Ask it about the 50 best texts, or inside the beam [rescore]."
+        ),
+    ] = None
     hotwords: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +102,8 @@ class DecoderOptions:
     @property
     def ask_for_beam(self) -> bool:
         """Whether one was given that greedy decoding knows nothing of."""
-        return bool(self.settings) or self.lm is not None or self.hotwords is not None
+        given = (self.lm, self.rnnlm, self.rnnlm_share, self.rescore, self.hotwords)
+        return bool(self.settings) or any(one is not None for one in given)
 
 
 def make_decoder(options: DecoderOptions, model: str, *, nbest: int = 0, quiet: bool = False) -> "Decoder":
@@ -113,8 +129,8 @@ def choose_decoder(options: DecoderOptions, model: str, *, nbest: int = 0) -> tu
     asks = options.ask_for_beam or nbest > 0
     if options.decoder is DecoderName.greedy and asks:
         raise typer.BadParameter(
-            "--lm, --lm-alpha, --lm-beta, --unknown, --unknown-letter, --lexicon, --beam-width, --hotwords "
-            "and --nbest need --decoder beam."
+            "--lm, --lm-alpha, --lm-beta, --unknown, --unknown-letter, --lexicon, --beam-width, --rnnlm, "
+            "--rnnlm-share, --rescore, --fuse, --hotwords and --nbest need --decoder beam."
         )
     folder = checkpoint.resolve(model)
     own = kind_of(checkpoint.load_settings(folder).model).search
@@ -180,8 +196,9 @@ def _boosted(entry: str, separator: str | None) -> tuple[str, float]:
 def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -> tuple[str, "BeamDecoder"]:
     """The beam decoder, and what to say of it."""
     from asr.decoding import BeamDecoder
+    from asr.decoding.recurrent import RecurrentDecoder
     from asr.lm.load import load_language_model
-    from asr.stored_decoder import beside, load_stored_language_model
+    from asr.stored_decoder import RECURRENT, beside, load_stored_language_model
 
     given, source = options.settings, options.lm
     if source is not None:
@@ -198,7 +215,32 @@ def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -
         line += (
             f" (chosen on {stored.tuned.manifest}, with {stored.tuned.language_model or 'no language model'})"
         )
-    return line, BeamDecoder(settings, language_model, hotwords)
+    use = _recurrent_use(options, stored, settings)
+    if use is None:
+        return line, BeamDecoder(settings, language_model, hotwords)
+    from asr.recurrent_lm.load import load_recurrent
+
+    place = options.rnnlm or folder / RECURRENT
+    when = f"{use.nbest} texts rescored" if use.rescore else "fused"
+    line += f", {when} with {use.share:g} of {place}, alpha {use.alpha:g}, beta {use.beta:g}"
+    return line, RecurrentDecoder(settings, language_model, load_recurrent(place), use, hotwords)
+
+
+def _recurrent_use(
+    options: DecoderOptions, stored: "StoredDecoder", settings: "BeamSettings"
+) -> "RecurrentUse | None":
+    """How a recurrent language model is used, if there is one: as stored, the options over it."""
+    from asr.decoding.recurrent import RecurrentUse
+
+    if options.rnnlm is None and stored.recurrent is None:
+        if options.rnnlm_share is not None or options.rescore is not None:
+            raise typer.BadParameter("--rnnlm-share, --rescore and --fuse need --rnnlm.")
+        return None
+    given = {"share": options.rnnlm_share, "rescore": options.rescore} | {
+        name: getattr(options, name) for name in ("alpha", "beta")
+    }
+    usual = stored.recurrent or RecurrentUse(alpha=settings.alpha, beta=settings.beta)
+    return dataclasses.replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
 def _make_own(options: DecoderOptions, own: "AttentionDecoder") -> tuple[str, "AttentionDecoder"]:

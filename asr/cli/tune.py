@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asr.cli.console import complain, progress_bar, say
-from asr.cli.decoder import LanguageModelOption, LexiconOption, warm_up
+from asr.cli.decoder import LanguageModelOption, LexiconOption, RecurrentOption, warm_up
 from asr.cli.options import BatchSizeOption, DeviceOption, ModelOption
 
 if TYPE_CHECKING:
@@ -16,22 +16,28 @@ if TYPE_CHECKING:
     from asr.tuning import Calibrated, Trial, Tuning
 
 
+Manifest = Annotated[Path, typer.Argument(help="The dev set: never the set you report on.")]
+Width = Annotated[int, typer.Option(min=1, help="Widest beam to store; weights are chosen at it.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Store in a copy of the model at this folder, not in the model."),
+]
+IncludeLM = Annotated[
+    bool, typer.Option(help="Pack the language model into the model's directory, as lm.bin.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
+
+
 def tune(
-    manifest: Annotated[Path, typer.Argument(help="The dev set: never the set you report on.")],
+    manifest: Manifest,
     model: ModelOption,
     lm: LanguageModelOption = None,
-    beam_width: Annotated[
-        int, typer.Option(min=1, help="Widest beam to store; weights are chosen at it.")
-    ] = 64,
+    rnnlm: RecurrentOption = None,
+    beam_width: Width = 64,
     lexicon: LexiconOption = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Store in a copy of the model at this folder, not in the model."),
-    ] = None,
-    include_lm: Annotated[
-        bool, typer.Option(help="Pack the language model into the model's directory, as lm.bin.")
-    ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+    output: Output = None,
+    include_lm: IncludeLM = True,
+    as_json: AsJson = False,
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
 ) -> None:
@@ -40,9 +46,14 @@ def tune(
     The weights of the language model, the beam's width and the correction of word confidences go into
     `decoder.yaml`, the language model into `lm.bin`. Greedy stays, if no beam makes fewer errors.
 
+    A recurrent language model (`--rnnlm`) rescores what the tuned beam finds, or is asked inside it, and goes into
+    `rnnlm/` if either makes fewer errors.
+
     Examples:
 
         asr tune dev.jsonl -m runs/mine --lm lm.arpa.gz
+
+        asr tune dev.jsonl -m runs/mine --lm lm.arpa.gz --rnnlm rnnlm/
 
         asr tune dev.jsonl -m digits-en -o models/digits-tuned --lexicon strict --lm lm.arpa.gz
     """
@@ -55,9 +66,9 @@ def tune(
     asked = BeamSettings(beam_width=beam_width, lexicon=lexicon or "open")
     folder = checkpoint.resolve(model)
     checkpoint.check_writable(folder if output is None else output.absolute())
-    dev, found = _tune(manifest, model, lm, asked, device, batch_size)
+    dev, found = _tune(manifest, model, lm, rnnlm, asked, device, batch_size)
     print(json.dumps(_figures(found), indent=2) if as_json else _table(found, lm))
-    stored = tuning.store(found, model, manifest, lm, include_lm=include_lm, output_dir=output)
+    stored = tuning.store(found, model, manifest, lm, rnnlm, include_lm=include_lm, output_dir=output)
     for failure in dev.failures:
         complain(failure)
     say(f"stored: {output or folder}/decoder.yaml, decoder {stored.decoder}")
@@ -68,6 +79,7 @@ def _tune(
     manifest: Path,
     model: str,
     lm: Path | None,
+    rnnlm: Path | None,
     asked: "BeamSettings",
     device: str,
     batch_size: int,
@@ -77,10 +89,12 @@ def _tune(
     from asr.lm.load import load_language_model
     from asr.manifest import read_manifest
     from asr.recognizer import fitting, load
+    from asr.recurrent_lm.load import load_recurrent
     from asr.tuning import tune as choose
 
     utterances = read_manifest(manifest)
     language_model = None if lm is None else load_language_model(lm)
+    recurrent = None if rnnlm is None else load_recurrent(rnnlm)
     recognizer = load(model, device=device, decoder=decode_greedy)
     fitting(recognizer.acoustic, BeamDecoder())  # refused before the hearing, where it is no model for a beam
     warm_up(BeamDecoder(language_model=language_model))
@@ -97,6 +111,7 @@ def _tune(
             dev,
             language_model,
             asked,
+            recurrent,
             on_trial=lambda done, foreseen: progress.update(trying, completed=done, total=foreseen),
         )
     return dev, found
@@ -111,6 +126,7 @@ def _table(found: "Tuning", lm: Path | None) -> str:
         *(_line(name, trial, trial is found.chosen) for name, trial in _rows(found, lm)),
         "",
         f"weights: {_weights(found)} ({found.num_trials} settings tried)",
+        *(f"with the recurrent model: {_use(trial)}" for trial in found.recurrent[:1]),
         f"best beam minus greedy: {gain:+.2f} points of WER [{low:+.2f}, {high:+.2f}] (95 %, paired bootstrap)",
         "A WER that weights were chosen by is optimistic: report another set's.",
         "",
@@ -126,7 +142,13 @@ def _rows(found: "Tuning", lm: Path | None) -> "list[tuple[str, Trial]]":
     if found.without_lm is not None:
         rows.append((f"{_beam(found.without_lm)}, no language model", found.without_lm))
     suffix = f", {lm.name}" if lm is not None else ""
-    return rows + [(_beam(trial) + suffix, trial) for trial in found.widths]
+    rows += [(_beam(trial) + suffix, trial) for trial in found.widths]
+    return rows + [(_recurrent(trial), trial) for trial in found.recurrent]
+
+
+def _recurrent(trial: "Trial") -> str:
+    assert trial.recurrent is not None
+    return f"{_beam(trial)}, recurrent, " + ("rescored" if trial.recurrent.rescore else "fused")
 
 
 def _beam(trial: "Trial") -> str:
@@ -152,6 +174,12 @@ def _weights(found: "Tuning") -> str:
     return f"alpha {settings.alpha:g}, beta {settings.beta:g}, {unknown}"
 
 
+def _use(trial: "Trial") -> str:
+    assert trial.recurrent is not None
+    use = trial.recurrent
+    return f"share {use.share:g}, alpha {use.alpha:g}, beta {use.beta:g}, {use.nbest} texts where it rescores"
+
+
 def _confidence(found: "Calibrated") -> str:
     kept = "" if found.calibration else ", but no likelier: they stay as they are"
     return f"{found.before:.3f} -> {found.after:.3f}{kept}"
@@ -161,9 +189,11 @@ def _figures(found: "Tuning") -> dict[str, Any]:
     from dataclasses import asdict
 
     assert found.beam.settings is not None
+    recurrent = [trial.recurrent for trial in found.recurrent if trial.recurrent is not None]
     return {
         "rows": [_figure(name, trial, trial is found.chosen) for name, trial in _rows(found, None)],
         "settings": asdict(found.beam.settings),
+        "recurrent": [asdict(use) for use in recurrent],
         "gain": asdict(found.gain),
         "trials": found.num_trials,
         "confidence": {"greedy": asdict(found.greedy_confidence), "beam": asdict(found.beam_confidence)},

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +19,8 @@ from asr.decoding.search import Scorer, Search
 from asr.decoding.stream import Partial
 from asr.decoding.words import check_log_probs, make_words
 from asr.errors import DecoderError
-from asr.lm.kenlm_binary import KenlmModel
-from asr.lm.words import SPACE, UNKNOWN
+from asr.lm.words import SPACE, UNKNOWN, WordModel
 from asr.types import Hypothesis, Word
-
-if TYPE_CHECKING:
-    from asr.lm.ngram import NGram
 
 Symbols = tuple[str, ...]
 
@@ -81,7 +76,7 @@ class BeamDecoder:
     def __init__(
         self,
         settings: BeamSettings = BeamSettings(),
-        language_model: "NGram | KenlmModel | None" = None,
+        language_model: WordModel | None = None,
         hotwords: Mapping[str, float] = MappingProxyType({}),
     ):
         self.settings = settings
@@ -194,7 +189,7 @@ class BeamDecoder:
             alpha=settings.alpha if model is not None else 0.0,
             beta=settings.beta,
             has_hotwords=bool(self.hotwords),
-            asks=isinstance(model, KenlmModel),
+            asks=model is not None and model.asks,
         )
         hotwords = build_hotwords(self.hotwords, symbols)
         return Scorer(options, self._lexicon(symbols), hotwords, model)

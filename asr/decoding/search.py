@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from asr.decoding.hotwords import Hotwords
 from asr.decoding.lexicon import ROOT, WeightedLexicon
-from asr.lm.kenlm_binary import KenlmModel
+from asr.lm.words import Asked, NGramModel, WordModel
 
 if TYPE_CHECKING:
     from asr.decoding.prefixes import Options
-    from asr.lm.ngram import NGram
 
 
 class Scorer(NamedTuple):
@@ -21,7 +20,7 @@ class Scorer(NamedTuple):
     options: "Options"
     lexicon: WeightedLexicon
     hotwords: Hotwords
-    language_model: "NGram | KenlmModel | None"
+    language_model: WordModel | None
 
 
 class Found(NamedTuple):
@@ -52,9 +51,13 @@ class Search:
         self._beam.blank[0] = 1.0
         self._tree = np.empty(FIRST_ROOM * width, prefixes.PREFIX)
         model = scorer.language_model
-        state = model.bos_state if model is not None else 0
+        # What is asked keeps the states that it has met as long as the search lasts.
+        self._asked: Asked | None = model.open() if model is not None and model.asks else None
+        ngram = model if isinstance(model, NGramModel) and self._asked is None else None
+        begin = self._asked or ngram
+        state = begin.bos_state if begin is not None else 0
         self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, prefixes.NOT_ASKED, 1.0)
-        self._ngram = _NO_NGRAM if model is None or isinstance(model, KenlmModel) else model.arrays
+        self._ngram = _NO_NGRAM if ngram is None else ngram.arrays
         self._workspace = beam.make_workspace(scorer.options, num_symbols)
         self._num_nodes = self._num_beams = 1
         self._taken_out = 0.0
@@ -133,21 +136,22 @@ class Search:
         self._tree = grown
 
     def _answer(self) -> None:
-        """What ``end_word`` does, with a model that only Python can ask."""
-        options, lexicon, model = self._scorer.options, self._scorer.lexicon, self._scorer.language_model
-        assert isinstance(model, KenlmModel)
-        for prefix in (self._tree[node] for node in self._nodes):
-            if prefix["ending"] == self._prefixes.NOT_ASKED:
-                prefix["ending"], prefix["ending_state"] = 1.0, prefix["state"]
-                if word := int(prefix["word"]):
-                    log_prob, state = model.advance(int(prefix["state"]), int(lexicon.word_of[word]))
-                    score = options.alpha * log_prob + lexicon.bonus[word] - lexicon.promise[word]
-                    prefix["ending"], prefix["ending_state"] = np.exp(score), state
+        """What ``end_word`` does, with a model that only Python can ask: about all words at once."""
+        options, lexicon, asked = self._scorer.options, self._scorer.lexicon, self._asked
+        assert asked is not None
+        nodes = self._nodes[self._tree["ending"][self._nodes] == self._prefixes.NOT_ASKED]
+        self._tree["ending"][nodes], self._tree["ending_state"][nodes] = 1.0, self._tree["state"][nodes]
+        nodes = nodes[self._tree["word"][nodes] != 0]
+        words = self._tree["word"][nodes]
+        answers = asked.advance_all(self._tree["state"][nodes].tolist(), lexicon.word_of[words].tolist())
+        for node, word, (log_prob, state) in zip(nodes, words, answers, strict=True):
+            score = options.alpha * log_prob + lexicon.bonus[word] - lexicon.promise[word]
+            self._tree["ending"][node], self._tree["ending_state"][node] = np.exp(score), state
 
     def _sentence_ends(self) -> NDArray[np.float64]:
-        model, states = self._scorer.language_model, self._tree["ending_state"][self._nodes]
-        assert isinstance(model, KenlmModel)
-        ends = [model.advance(int(state), model.eos)[0] for state in states]
+        asked, states = self._asked, self._tree["ending_state"][self._nodes].tolist()
+        assert asked is not None
+        ends = [log_prob for log_prob, _ in asked.advance_all(states, [asked.eos] * len(states))]
         return self._scorer.options.alpha * np.array(ends)
 
 

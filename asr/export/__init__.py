@@ -134,6 +134,8 @@ def _decoder(place: Path, target: Path) -> dict[str, str]:
         beside = target.with_suffix(f".{stored_decoder.LANGUAGE_MODEL}")
         _copy(place / stored.language_model, beside)
         stored = replace(stored, language_model=beside.name)
+    # A recurrent language model needs torch, which an exported model does without.
+    stored = replace(stored, recurrent=None)
     return {stored_decoder.FILE: to_yaml(stored, format_version=stored_decoder.FORMAT_VERSION)}
 
 

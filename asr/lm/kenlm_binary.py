@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from asr.errors import LanguageModelError
 from asr.lm.arpa import KENLM_MAGIC, MAX_ORDER
-from asr.lm.words import BEGIN, END, UNKNOWN, WordModel
+from asr.lm.words import BEGIN, END, UNKNOWN, NGramModel
 
 _HEADER = struct.Struct("<88xBxxxfI?xxxI")
 """After magic and self-test: order, probing multiplier, type, whether there are words, version of the tables."""
@@ -35,11 +35,13 @@ def is_kenlm(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-class KenlmModel(WordModel):
+class KenlmModel(NGramModel):
     """A KenLM binary with the names of an ``NGram``: what a decoder asks, and natural logarithms throughout.
 
     State 0 is the empty context. States are numbered as they are met and kept as long as the model.
     """
+
+    asks = True
 
     def __init__(self, path: str | os.PathLike[str]):
         """Open a binary of any kind that ``build_binary`` makes with the words in it, which is its default.
@@ -60,8 +62,12 @@ class KenlmModel(WordModel):
         self._model.NullContextWrite(empty)
         self._model.BeginSentenceWrite(begin)
         self._number(empty)
-        self.bos_state = self._number(begin)
+        self._begin = self._number(begin)
+
+    @property
+    def bos_state(self) -> int:
         """The state at the beginning of a sentence."""
+        return self._begin
 
     @cached_property
     def log_prob(self) -> NDArray[np.float32]:
@@ -73,6 +79,14 @@ class KenlmModel(WordModel):
         after = self._kenlm.State()
         log10 = self._model.BaseScore(self._states[state], self.words[word], after)
         return log10 * _NATURAL, self._number(after)
+
+    def advance_all(self, states: Sequence[int], words: Sequence[int]) -> list[tuple[float, int]]:
+        """``advance`` for each."""
+        return [self.advance(state, word) for state, word in zip(states, words, strict=True)]
+
+    def open(self) -> "KenlmModel":
+        """What one search asks."""
+        return self
 
     def score(self, words: Sequence[str], *, bos: bool = True, eos: bool = True) -> list[float]:
         """The log-probability of each word after those before it, and of </s> at the end with ``eos``."""

@@ -23,7 +23,7 @@ from asr.errors import LanguageModelError
 from asr.lm import arpa
 from asr.lm.linking import Linker, unknown_first
 from asr.lm.lookup import advance
-from asr.lm.words import BEGIN, END, WordModel
+from asr.lm.words import BEGIN, END, NGramModel
 
 __all__ = ["NGram", "advance"]
 
@@ -43,7 +43,7 @@ _ARRAYS = {
 
 
 @dataclass(frozen=True, eq=False)
-class NGram(WordModel):
+class NGram(NGramModel):
     """A word model of any order, read-only; natural logarithms throughout.
 
     N-grams are numbered order by order: the first ``len(words)`` are the single words by their ids, and these
@@ -81,6 +81,11 @@ class NGram(WordModel):
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """What ``advance`` takes before the state and the word."""
         return self.keys, self.slots, self.log_prob, self.next_state, self.backoff, self.suffix
+
+    def advance(self, state: int, word: int) -> tuple[float, int]:
+        """The log-probability of a word after a state, and the state after it."""
+        log_prob, after = advance(*self.arrays, state, word)
+        return float(log_prob), int(after)
 
     def score(self, words: Sequence[str], *, bos: bool = True, eos: bool = True) -> list[float]:
         """The log-probability of each word after those before it, and of </s> at the end with ``eos``.

@@ -1,0 +1,128 @@
+"""Share and weights of a recurrent language model chosen on a dev set, stored with the model, used unasked."""
+
+from pathlib import Path
+
+import pytest
+from toys import VOCABULARY, Mumbling, random_model, random_texts, write_corpus, write_unigram
+
+import asr
+from asr import checkpoint, stored_decoder, tuning
+from asr.cli.decoder import DecoderOptions, make_decoder
+from asr.decoding import BeamSettings
+from asr.decoding.recurrent import RecurrentDecoder
+from asr.dev_set import DevSet
+from asr.errors import CheckpointError
+from asr.lm.load import load_language_model
+from asr.recognizer import Recognizer
+from asr.recurrent_lm.settings import RecurrentLMSettings
+from asr.recurrent_lm.training import Training
+
+SENTENCES = [text.split() for text in random_texts(80, 3)]
+
+
+@pytest.fixture(scope="module")
+def rnnlm(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("rnnlm")
+    settings = RecurrentLMSettings(
+        size=16, num_steps=5, batch_size=4, max_epochs=5, learning_rate=0.02, unknown=0.0
+    )
+    Training(folder, SENTENCES, SENTENCES[:10], settings).run()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lm(tmp_path_factory) -> Path:
+    return write_unigram(tmp_path_factory.mktemp("lm") / "toy.arpa")
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory) -> DevSet:
+    utterances = write_corpus(tmp_path_factory.mktemp("dev"), random_texts(10, 7))
+    return DevSet(Recognizer(Mumbling(), VOCABULARY), utterances)
+
+
+@pytest.fixture(scope="module")
+def found(dev, lm, rnnlm) -> tuning.Tuning:
+    from asr.recurrent_lm.load import load_recurrent
+
+    settings = BeamSettings(beam_width=8)
+    return tuning.tune(dev, load_language_model(lm), settings, load_recurrent(rnnlm))
+
+
+def test_rescored_dev_is_no_worse_than_the_beam_it_comes_from(found):
+    rescored, fused = found.recurrent
+    assert rescored.recurrent.rescore
+    assert not fused.recurrent.rescore
+    assert rescored.errors <= found.beam.errors
+    assert found.chosen.errors == min(one.errors for one in (found.greedy, found.beam, rescored, fused))
+
+
+def test_without_an_ngram_all_of_a_word_is_the_recurrent_models(dev, rnnlm):
+    from asr.recurrent_lm.load import load_recurrent
+
+    found = tuning.tune(dev, None, BeamSettings(beam_width=8), load_recurrent(rnnlm))
+    assert {trial.recurrent.share for trial in found.recurrent} == {1.0}
+    assert found.recurrent[0].errors < found.greedy.errors
+
+
+@pytest.fixture(scope="module")
+def stored(found, lm, rnnlm, tmp_path_factory) -> Path:
+    """A model whose decoder is the rescored one, whichever was better."""
+    from dataclasses import replace
+
+    place = tmp_path_factory.mktemp("stored") / "model"
+    checkpoint.save(place, random_model(), "card")
+    chosen = replace(
+        found, recurrent=found.recurrent[:1], beam=replace(found.beam, evaluation=found.greedy.evaluation)
+    )
+    tuning.store(chosen, place, Path("d.jsonl"), lm, rnnlm)
+    return place
+
+
+def test_what_is_stored_is_used_unasked(stored, found, dev):
+    decoder = asr.load(stored, device="cpu").decoder
+    assert isinstance(decoder, RecurrentDecoder)
+    assert decoder.use == found.recurrent[0].recurrent
+    assert dev.evaluate(decoder).words == found.recurrent[0].evaluation.words
+    assert {path.name for path in (stored / "rnnlm").iterdir()} == {
+        "settings.yaml",
+        "words.txt",
+        "weights.safetensors",
+    }
+
+
+def said(capsys, model: Path, **options) -> str:
+    make_decoder(DecoderOptions(**options), str(model))
+    return capsys.readouterr().err
+
+
+def test_options_go_over_what_is_stored(stored, rnnlm, capsys):
+    assert "50 texts rescored with " in said(capsys, stored)
+    assert "fused with 0.25 of " in said(capsys, stored, rescore=False, rnnlm_share=0.25)
+    assert f" of {rnnlm}, alpha 2, " in said(capsys, stored, rnnlm=rnnlm, alpha=2.0)
+
+
+def test_an_exported_model_leaves_it_out(stored, tmp_path):
+    pytest.importorskip("onnx")
+    from asr.export import export
+
+    export(stored, tmp_path / "model.onnx")
+    exported = stored_decoder.load(tmp_path / "model.onnx")
+    assert exported.recurrent is None
+    assert exported.language_model == "model.lm.bin"
+
+
+def test_a_later_tuning_takes_it_out_and_a_copy_has_it(stored, tmp_path):
+    with checkpoint.revise(stored, tmp_path / "copy"):
+        pass
+    assert (tmp_path / "copy" / "rnnlm" / "words.txt").exists()
+    with checkpoint.revise(tmp_path / "copy") as folder:
+        stored_decoder.save(folder, stored_decoder.StoredDecoder())
+    assert not (tmp_path / "copy" / "rnnlm").exists()
+
+
+def test_damage_is_one_sentence(stored, tmp_path):
+    with checkpoint.revise(stored, tmp_path / "copy") as folder:
+        (folder / "rnnlm" / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"weights.safetensors: .*`asr tune` stores it anew"):
+        asr.load(tmp_path / "copy", device="cpu")
