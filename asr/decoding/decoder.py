@@ -5,30 +5,28 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.alignment import align
+from asr.alignment import Span, align
 from asr.decoding.hotwords import build_hotwords
-from asr.decoding.lexicon import WeightedLexicon, build_lexicon, character_lexicon, weigh
+from asr.decoding.lexicon import Lexicon, WeightedLexicon, build_lexicon, character_lexicon, weigh
 from asr.decoding.scores import softmax, with_spaces_as_blanks
 from asr.decoding.search import Scorer, Search
+from asr.decoding.spelling import Units
 from asr.decoding.stream import Partial
 from asr.decoding.words import check_log_probs, make_words
 from asr.errors import DecoderError
 from asr.lm.kenlm_binary import KenlmModel
 from asr.lm.words import SPACE, UNKNOWN
-from asr.types import Hypothesis, Word
+from asr.types import Hypothesis, Word, pronunciations_of
 
 if TYPE_CHECKING:
     from asr.lm.ngram import NGram
-
-Symbols = tuple[str, ...]
-
 
 WIDEST = 65536
 
@@ -87,7 +85,7 @@ class BeamDecoder:
         self.settings = settings
         self.language_model = language_model
         self.hotwords = dict(hotwords)
-        self._scorers: dict[Symbols, Scorer] = {}
+        self._scorers: dict[tuple[tuple[str, ...], int], Scorer] = {}
 
     def __call__(
         self, log_probs: NDArray[np.float32], symbols: Sequence[str], frame_seconds: float
@@ -143,9 +141,9 @@ class BeamDecoder:
 
     def scorer(self, symbols: Sequence[str]) -> Scorer:
         """What the search needs besides the sounds, made once for each vocabulary."""
-        key = tuple(symbols)
+        key = tuple(symbols), id(pronunciations_of(symbols))  # the scorer keeps them, so no other has their id
         if key not in self._scorers:
-            self._scorers[key] = self._make_scorer(key)
+            self._scorers[key] = self._make_scorer(Units(symbols))
         return self._scorers[key]
 
     def hypotheses(
@@ -162,67 +160,104 @@ class BeamDecoder:
             log_probs = np.log(probs)
             alignable = with_spaces_as_blanks(log_probs, symbols)
         for prefix, score, language in search.found():
-            labels = search.labels(prefix)
-            text = " ".join("".join([symbols[label] for label in labels]).split())
+            labels, text = search.labels(prefix), search.text(prefix)
             # Characters followed by a space are the same text in another state; the first is the best.
             if text not in kept:
                 words: tuple[Word, ...] = ()
                 if self.settings.times:
                     spans = align(alignable, labels)
-                    words = make_words(labels, spans, log_probs, symbols, frame_seconds)
+                    words = self._words(text, labels, spans, log_probs, symbols, frame_seconds)
                 kept[text] = Hypothesis(text, score, words, score - language, language)
             if len(kept) == count:
                 break
         return list(kept.values()) or [Hypothesis("", -math.inf, (), -math.inf, 0.0)]
 
-    def _make_scorer(self, symbols: Symbols) -> Scorer:
+    def _words(
+        self,
+        text: str,
+        labels: Sequence[int],
+        spans: Sequence[Span],
+        log_probs: NDArray[np.float32],
+        symbols: Sequence[str],
+        frame_seconds: float,
+    ) -> tuple[Word, ...]:
+        """As ``make_words``; sounds become the word that the text has for them."""
+        if pronunciations_of(symbols) is None:
+            return make_words(labels, spans, log_probs, symbols, frame_seconds)
+        plain = [symbol.strip() or symbol for symbol in symbols]
+        heard = make_words(labels, spans, log_probs, plain, frame_seconds)
+        return tuple(replace(word, text=one) for word, one in zip(heard, text.split(), strict=True))
+
+    def _make_scorer(self, units: Units) -> Scorer:
         from asr.decoding import prefixes
 
         settings, model = self.settings, self.language_model
         mode = prefixes.WORDS
         if model is not None and model.is_characters:
             mode = prefixes.CHARACTERS
-        elif model is None and settings.beta == 0:
+        elif model is None and settings.beta == 0 and not units.pronunciations:
             mode = prefixes.ALIKE
         options = prefixes.Options(
             width=settings.beam_width,
-            max_tokens=min(settings.max_tokens, len(symbols)),
+            max_tokens=min(settings.max_tokens, len(units.symbols)),
             token_share=math.exp(-settings.token_threshold),
             beam_share=math.exp(-settings.beam_threshold),
-            space=symbols.index(" ") if " " in symbols else -1,
+            space=units.symbols.index(" ") if " " in units.symbols else -1,
             mode=mode,
             alpha=settings.alpha if model is not None else 0.0,
             beta=settings.beta,
             has_hotwords=bool(self.hotwords),
             asks=isinstance(model, KenlmModel),
         )
-        hotwords = build_hotwords(self.hotwords, symbols)
-        return Scorer(options, self._lexicon(symbols), hotwords, model)
+        hotwords = build_hotwords(self.hotwords, units)
+        lexicon, names = self._lexicon(units)
+        reach = 1.0 if mode == prefixes.ALIKE else lexicon.reach
+        spelling = units.spelling(reach, hotwords.reach, with_spaces=mode == prefixes.CHARACTERS)
+        return Scorer(options, units, spelling, lexicon, hotwords, model, names)
 
-    def _lexicon(self, symbols: Symbols) -> WeightedLexicon:
+    def _lexicon(self, units: Units) -> tuple[WeightedLexicon, list[str]]:
+        """The lexicon, and of sounds the word at each of its nodes."""
         settings, model = self.settings, self.language_model
-        if model is None:
-            nobody = np.zeros(1, np.float32)
-            return weigh(
-                build_lexicon([UNKNOWN], nobody, symbols), 0.0, settings.beta, 0.0, 0.0, strict=False
-            )
-        if model.is_characters:
-            if settings.lexicon == "strict":
-                raise DecoderError(
-                    "lexicon=strict needs a language model of words, and this one is of characters."
-                )
-            tokens = [model.word_id(SPACE if symbol == " " else symbol) for symbol in symbols]
-            return character_lexicon(tokens)
-        hotwords = sorted({word for phrase in self.hotwords for word in phrase.split()})
-        lexicon = build_lexicon(model.words, model.log_prob, symbols, hotwords)
-        if not lexicon.is_word.any():
+        if model is not None and model.is_characters:
+            return character_lexicon(self._tokens(units)), []
+        strict = settings.lexicon == "strict" and model is not None
+        words = [UNKNOWN] if model is None else model.words
+        further = [] if model is None else sorted({word for phrase in self.hotwords for word in phrase.split()})
+        if units.pronunciations and not strict:
+            known = set(words)
+            further = [word for word in units.pronunciations if word not in known]
+        log_prob = np.zeros(1, np.float32) if model is None else model.log_prob
+        lexicon = build_lexicon(words, log_prob, units, further)
+        if model is not None and not lexicon.is_word.any():
             raise DecoderError(
                 "The model's letters can write no word of the language model; is it of this language?"
             )
-        strict = settings.lexicon == "strict"
-        return weigh(
-            lexicon, settings.alpha, settings.beta, settings.unknown, settings.unknown_letter, strict=strict
-        )
+        return self._weigh(lexicon, strict or bool(units.pronunciations)), _names(lexicon, [*words[1:], *further], units)
+
+    def _weigh(self, lexicon: Lexicon, strict: bool) -> WeightedLexicon:
+        settings = self.settings
+        prices = (settings.alpha, settings.beta, settings.unknown, settings.unknown_letter)
+        if self.language_model is None:
+            prices = (0.0, settings.beta, 0.0, 0.0)
+        return weigh(lexicon, *prices, strict=strict)
+
+    def _tokens(self, units: Units) -> list[int]:
+        """The word of a model of characters that each letter is."""
+        assert self.language_model is not None
+        if self.settings.lexicon == "strict":
+            raise DecoderError(
+                "lexicon=strict needs a language model of words, and this one is of characters."
+            )
+        if units.pronunciations:
+            raise DecoderError(
+                "A language model of characters cannot tell which words phones are; give one of words."
+            )
+        return [self.language_model.word_id(SPACE if one == " " else one) for one in units.alphabet]
+
+
+def _names(lexicon: Lexicon, words: Sequence[str], units: Units) -> list[str]:
+    """The word at each node, "" for none; nothing at all where symbols spell words."""
+    return [words[place] if place >= 0 else "" for place in lexicon.entry] if units.pronunciations else []
 
 
 class BeamStream:
@@ -247,8 +282,7 @@ class BeamStream:
     @property
     def partial(self) -> Partial:
         """What seems to have been said so far."""
-        symbols = [self._symbols[label] for label in self._search.best()]
-        return Partial("".join(symbols), len("".join(symbols[: self._search.num_stable()])))
+        return self._search.partial()
 
     def finish(self, count: int = 1) -> list[Hypothesis]:
         """The ``count`` best texts of all that came; more may come all the same."""

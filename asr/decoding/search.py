@@ -1,6 +1,6 @@
 """One search as an object: the arrays that the compiled code works on, and what is in them at any moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from asr.decoding.hotwords import Hotwords
 from asr.decoding.lexicon import ROOT, WeightedLexicon
+from asr.decoding.spelling import Spelling, Units
+from asr.decoding.stream import Partial
 from asr.lm.kenlm_binary import KenlmModel
 
 if TYPE_CHECKING:
@@ -19,9 +21,13 @@ class Scorer(NamedTuple):
     """What a search knows besides the sounds; the same for every recording."""
 
     options: "Options"
+    units: Units
+    spelling: Spelling
     lexicon: WeightedLexicon
     hotwords: Hotwords
     language_model: "NGram | KenlmModel | None"
+    names: Sequence[str]
+    """Of the word at each node of the lexicon, where symbols do not spell words."""
 
 
 class Found(NamedTuple):
@@ -53,7 +59,7 @@ class Search:
         self._tree = np.empty(FIRST_ROOM * width, prefixes.PREFIX)
         model = scorer.language_model
         state = model.bos_state if model is not None else 0
-        self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, prefixes.NOT_ASKED, 1.0)
+        self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, 0, prefixes.NOT_ASKED, 1.0)
         self._ngram = _NO_NGRAM if model is None or isinstance(model, KenlmModel) else model.arrays
         self._workspace = beam.make_workspace(scorer.options, num_symbols)
         self._num_nodes = self._num_beams = 1
@@ -67,6 +73,7 @@ class Search:
                 probs,
                 frame,
                 self._scorer.options,
+                self._scorer.spelling,
                 self._scorer.lexicon,
                 self._scorer.hotwords,
                 self._ngram,
@@ -112,14 +119,37 @@ class Search:
         labels: list[int] = self._prefixes.labels_of(self._tree, prefix).tolist()
         return labels
 
-    def best(self) -> list[int]:
-        """The labels of the prefix that is best at this moment, its last word not ended."""
-        shares = self._beam.blank[: self._num_beams] + self._beam.label[: self._num_beams]
-        return self.labels(int(self._nodes[shares.argmax()]))
+    def text(self, prefix: int) -> str:
+        """A prefix as a whole text."""
+        units = self._scorer.units
+        if units.pronunciations:
+            last = int(self._tree["ending_word"][prefix])
+            return " ".join([*(word for _, word in self._ended(prefix)), *([self._scorer.names[last]] if last else [])])
+        return " ".join("".join([units.symbols[label] for label in self.labels(prefix)]).split())
 
-    def num_stable(self) -> int:
-        """The number of labels that all prefixes of the beam share: whatever comes, they will not change."""
-        return int(self._prefixes.num_shared(self._tree, self._nodes))
+    def partial(self) -> Partial:
+        """The prefix that is best at this moment, its last word not ended; of sounds, the words that have ended."""
+        shares = self._beam.blank[: self._num_beams] + self._beam.label[: self._num_beams]
+        best = int(self._nodes[shares.argmax()])
+        # What all prefixes of the beam share will not change, whatever comes.
+        num_stable = int(self._prefixes.num_shared(self._tree, self._nodes))
+        units = self._scorer.units
+        if units.pronunciations:
+            ended = self._ended(best)
+            stable = [word for place, word in ended if place < num_stable]
+            return Partial(" ".join(word for _, word in ended), len(" ".join(stable)))
+        symbols = [units.symbols[label] for label in self.labels(best)]
+        return Partial("".join(symbols).lstrip(), len("".join(symbols[:num_stable]).lstrip()))
+
+    def _ended(self, prefix: int) -> list[tuple[int, str]]:
+        """Behind how many labels each word of a prefix ended, and the word."""
+        labels, ended = self.labels(prefix), []
+        opens = self._scorer.spelling.opens
+        for place in range(len(labels) - 1, -1, -1):
+            prefix = int(self._tree["parent"][prefix])
+            if opens[labels[place]] and (word := int(self._tree["ending_word"][prefix])):
+                ended.append((place, self._scorer.names[word]))
+        return ended[::-1]
 
     @property
     def _nodes(self) -> NDArray[np.int32]:
@@ -140,9 +170,13 @@ class Search:
             if prefix["ending"] == self._prefixes.NOT_ASKED:
                 prefix["ending"], prefix["ending_state"] = 1.0, prefix["state"]
                 if word := int(prefix["word"]):
-                    log_prob, state = model.advance(int(prefix["state"]), int(lexicon.word_of[word]))
-                    score = options.alpha * log_prob + lexicon.bonus[word] - lexicon.promise[word]
-                    prefix["ending"], prefix["ending_state"] = np.exp(score), state
+                    promise, prefix["ending"] = lexicon.promise[word], 0.0
+                    while word:
+                        log_prob, state = model.advance(int(prefix["state"]), int(lexicon.word_of[word]))
+                        ending = np.exp(options.alpha * log_prob + lexicon.bonus[word] - promise)
+                        if ending > prefix["ending"] or not prefix["ending_word"]:
+                            prefix["ending"], prefix["ending_state"], prefix["ending_word"] = ending, state, word
+                        word = int(lexicon.alike[word])
 
     def _sentence_ends(self) -> NDArray[np.float64]:
         model, states = self._scorer.language_model, self._tree["ending_state"][self._nodes]
