@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from asr.acoustic_stream import AcousticStream, can_stream
 from asr.errors import ConfigError
 from asr.features import FeatureSettings, FrontEnd
-from asr.models import ModelSettings, RecurrentCTC
+from asr.models import ModelSettings, RecurrentCTC, make_network
 from asr.windows import overlapping
 
 _FITTED_SECONDS = 60
@@ -24,7 +24,7 @@ class TorchAcousticModel(nn.Module):
     def __init__(self, features: FeatureSettings, model: ModelSettings, vocabulary_size: int):
         super().__init__()
         self.front_end = FrontEnd(features)
-        self.network = RecurrentCTC(model, features.num_features, vocabulary_size)
+        self.network = make_network(model, features.num_features, vocabulary_size)
         self.sample_rate = features.sample_rate
         self.num_static = features.num_static
         self.settings = model
@@ -73,9 +73,12 @@ class TorchAcousticModel(nn.Module):
 
     def stream(self) -> AcousticStream | None:
         """The model's ear for sound that is still going on; None where it needs the whole of it."""
-        if not can_stream(self.front_end.settings, self.settings):
+        if not (
+            can_stream(self.front_end.settings, self.settings) and isinstance(self.network, RecurrentCTC)
+        ):
             return None
-        return AcousticStream(self.front_end, self.eval().network, self.settings)
+        self.eval()
+        return AcousticStream(self.front_end, self.network, self.settings)
 
 
 class FittedModel:

@@ -2,7 +2,7 @@
 
 config.yaml           format_version, features, text, model
 weights.safetensors   the tensors, float32 or float16
-vocabulary.txt        one symbol a line, the blank first
+vocabulary.txt        one symbol a line, the blank first; dictionary.txt, of a model of phones
 README.md             the model card: data, licence, WER table, command
 decoder.yaml, lm.bin  how it is decoded, if `asr tune` chose that (``asr.stored_decoder``)
 
@@ -21,6 +21,7 @@ from asr.errors import CheckpointError, ConfigError, VocabularyError
 from asr.onnx_file import SUFFIX, is_exported
 from asr.settings import RecognizerSettings, build, load_yaml, save_yaml
 from asr.text import TextSettings, Vocabulary
+from asr.units import load_vocabulary as read_vocabulary
 
 if TYPE_CHECKING:
     import torch
@@ -137,13 +138,13 @@ def load(model_dir: str | os.PathLike[str]) -> Model:
 
 
 def load_vocabulary(place: Path) -> Vocabulary:
-    """The symbols of what ``resolve`` found.
+    """The vocabulary of what ``resolve`` found.
 
     Raises:
         CheckpointError: they are missing or damaged.
     """
     try:
-        return Vocabulary.load(place / VOCABULARY)
+        return read_vocabulary(place / VOCABULARY, load_settings(place).text)
     except VocabularyError as error:
         raise _unreadable(place, error) from None
 
@@ -221,13 +222,13 @@ def _check_shapes(
     """Without memory: settings may speak of a network that no machine could hold."""
     import torch
 
-    from asr.models import RecurrentCTC
+    from asr.models import make_network
 
     wrong = [name for name, one in tensors.items() if not one.is_floating_point() or not one.isfinite().all()]
     if wrong:
         raise _unreadable(folder, ValueError(f"{wrong[0]} holds what is no finite number"))
     with torch.device("meta"):
-        network = RecurrentCTC(settings.model, settings.features.num_features, vocabulary_size)
+        network = make_network(settings.model, settings.features.num_features, vocabulary_size)
     of_network = {name: one for name, one in tensors.items() if name.startswith("network.")}
     _fill(torch.nn.ModuleDict({"network": network}), of_network, folder, assign=True)
 

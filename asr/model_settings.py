@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from asr.errors import ConfigError
 from asr.wording import counted
 
+KINDS = ("ctc", "classifier")
+POOLINGS = ("mean", "last")
 CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 STRIDES = {1: (1,), 2: (2, 1), 3: (3, 1), 4: (2, 2), 8: (2, 2, 2)}
 """Total subsampling to the stride of each convolution."""
@@ -19,6 +21,10 @@ _MOST = {
 class ModelSettings:
     """The shape of the network; stored with the model."""
 
+    kind: str = "ctc"
+    """What stands on the recurrent layers: ctc, symbols for each frame; classifier, a label for the whole."""
+    pooling: str = "mean"
+    """Of a classifier: the mean of the last layer's outputs, or the last of each direction."""
     cell: str = "lstm"
     """lstm, gru, rnn_tanh or rnn_relu."""
     bidirectional: bool = True
@@ -47,8 +53,14 @@ class ModelSettings:
     """Frames that each convolution sees; odd."""
 
     def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            raise ConfigError(f"model.cell={self.cell!r} is not one of {', '.join(CELLS)}.")
+        for key, known in {"kind": KINDS, "pooling": POOLINGS, "cell": CELLS}.items():
+            if getattr(self, key) not in known:
+                raise ConfigError(f"model.{key}={getattr(self, key)!r} is not one of {', '.join(known)}.")
+        if self.pooling == "last" and self.projection:
+            raise ConfigError(
+                "model.pooling=last takes the last output of each direction, which model.projection mixes; "
+                "set model.projection=0, or model.pooling=mean."
+            )
         if self.subsampling not in STRIDES:
             raise ConfigError(f"model.subsampling={self.subsampling} is not one of 1, 2, 3, 4, 8.")
         if self.kernel_size % 2 == 0:

@@ -24,7 +24,7 @@ from asr.hearing import AcousticModel, Heard, Hearing, Source
 from asr.inputs import Waveforms
 from asr.onnx_file import is_exported
 from asr.streaming import AcousticStream, EndpointRules, Stream, Windows, WindowStream
-from asr.text import TextSettings, Vocabulary
+from asr.text import TextSettings, Vocabulary, normalize
 from asr.text_alignment import THRESHOLD, align_text
 from asr.types import Alignment, Hypothesis, Transcript, Word
 
@@ -52,6 +52,16 @@ class Recognizer:
         self.decoder = decoder
         self.calibration = calibration
         self.hearing = Hearing(acoustic, vocabulary.symbols, window_settings)
+
+    @property
+    def rate(self) -> str:
+        """What is counted in its texts: words (WER), or phones (PER) where it hears these and decodes greedily."""
+        return self.vocabulary.rate if self.decoder is decode_greedy else "WER"
+
+    def reference(self, text: str) -> str:
+        """What was said, as it would have to write it."""
+        written = normalize(text, self.text)
+        return self.vocabulary.spoken(written) if self.decoder is decode_greedy else written
 
     def transcribe(
         self,
@@ -248,12 +258,16 @@ def load(
     from asr import checkpoint, stored_decoder
 
     place = checkpoint.resolve(model)
+    settings = checkpoint.load_settings(place)
+    if settings.model.kind == "classifier":
+        raise ConfigError(
+            f"{place}: tells labels apart and writes no text; `asr classify` is for such a model."
+        )
     stored = stored_decoder.load(place)
     acoustic, vocabulary = _load_exported(place, device) if is_exported(place) else _load_torch(place, device)
     if decoder is None:
         decoder = stored_decoder.make_decoder(place, stored) if stored.uses_beam else decode_greedy
-    text = checkpoint.load_settings(place).text
-    return Recognizer(acoustic, vocabulary, text, decoder, _calibration(decoder, stored))
+    return Recognizer(acoustic, vocabulary, settings.text, decoder, _calibration(decoder, stored))
 
 
 def _load_torch(place: Path, device: str) -> tuple[AcousticModel, Vocabulary]:

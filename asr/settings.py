@@ -170,6 +170,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check_streaming(self.features, self.model)
+        _check_kind(self.text, self.model)
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,15 @@ class RecognizerSettings:
 
     def __post_init__(self) -> None:
         _check_streaming(self.features, self.model)
+        _check_kind(self.text, self.model)
+
+
+def _check_kind(text: TextSettings, model: ModelSettings) -> None:
+    if (model.kind == "classifier") != (text.units == "labels"):
+        raise ConfigError(
+            f"model.kind={model.kind} does not go with text.units={text.units}: a classifier, and nothing else, has "
+            "labels; set both, as recipe=fsdd_classify does."
+        )
 
 
 def _check_streaming(features: FeatureSettings, model: ModelSettings) -> None:

@@ -16,7 +16,7 @@ from asr.decoding import Partial
 from asr.decoding.greedy import BLANK_ID
 from asr.errors import AudioError, ConfigError
 from asr.types import Hypothesis, Transcript, Word
-from asr.windows import shifted
+from asr.windows import openings, shifted
 
 Rows = NDArray[np.float32]
 
@@ -144,6 +144,7 @@ class Stream:
         self._acoustic, self._samples, self._decoding, self._words = acoustic, samples, decoding, words
         self._frame_seconds = frame_seconds
         self._silent = [id for id, symbol in enumerate(symbols) if id == BLANK_ID or symbol == " "]
+        self._begins = openings(symbols)
         self._after_words, self._after_nothing, self._longest = (
             max(1.0, seconds / frame_seconds)
             for seconds in (rules.after_words, rules.after_nothing, rules.longest)
@@ -250,6 +251,7 @@ class Stream:
         silent = np.isin(path, self._silent)
         bounds = np.flatnonzero(np.diff(silent, prepend=False, append=False)).reshape(-1, 2).tolist()
         runs = [(begin, end) for begin, end in bounds if begin >= max(1, len(path) // 2)]
-        between = [(begin, end) for begin, end in runs if (path[begin:end] != BLANK_ID).any()]
+        begins = np.append(self._begins[path], False)
+        between = [(begin, end) for begin, end in runs if (path[begin:end] != BLANK_ID).any() or begins[end]]
         begin, end = max(between or runs, key=lambda run: run[1] - run[0], default=(len(path), len(path)))
         return int(begin + end) // 2

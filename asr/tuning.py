@@ -90,8 +90,13 @@ class Tuning:
 
     @property
     def chosen(self) -> Trial:
-        """Greedy, unless the beam makes fewer errors."""
-        return self.beam if self.beam.errors < self.greedy.errors else self.greedy
+        """Greedy, unless the beam makes fewer errors, or alone makes words of what is heard."""
+        return self.greedy if self.comparable and self.beam.errors >= self.greedy.errors else self.beam
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both are counted in words."""
+        return self.greedy.evaluation.setup.rate == self.beam.evaluation.setup.rate
 
     @property
     def gain(self) -> scoring.Interval:
@@ -229,9 +234,9 @@ def store(
     tuned = Tuned(
         manifest=manifest.name,
         utterances=len(tuning.greedy.evaluation.utterances),
-        words=words.num_reference,
+        words=tuning.beam.evaluation.words.num_reference,
         dev_wer=tuning.chosen.evaluation.words.rate,
-        greedy_dev_wer=words.rate,
+        greedy_dev_wer=words.rate if tuning.comparable else None,
         date=datetime.date.today().isoformat(),
         language_model=None if lm is None else lm.name,
     )

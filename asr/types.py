@@ -13,6 +13,7 @@ class Symbols(tuple[str, ...]):
     pronunciations: Pronunciations | None
 
     def __new__(cls, symbols: Iterable[str], pronunciations: Pronunciations | None = None) -> "Symbols":
+        """A tuple is made, not initialised."""
         made = super().__new__(cls, symbols)
         made.pronunciations = pronunciations
         return made

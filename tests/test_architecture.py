@@ -34,7 +34,7 @@ FLOORS = {
         ),
         4,
     ),
-    **dict.fromkeys(("recognizer", "hearing", "streaming"), 3),
+    **dict.fromkeys(("recognizer", "classifier", "hearing", "streaming"), 3),
     **dict.fromkeys(
         (
             "settings",
@@ -54,7 +54,7 @@ FLOORS = {
         ("audio", "audio_files", "av_files", "audio_pipe", "feature_files", "features", "feature_settings"), 1
     ),
     **dict.fromkeys(("augment_settings", "model_settings", "onnx_file", "windows", "filters"), 1),
-    **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
+    **dict.fromkeys(("augment", "text", "units", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi", "fit"), 1),
     **dict.fromkeys(("errors", "types", "compiled", "wording", "whole_files"), 0),
 }
@@ -62,6 +62,7 @@ FLOORS = {
 SIBLINGS = {
     ("__main__", "cli"),
     ("recognizer", "hearing"),
+    ("classifier", "hearing"),
     ("experiment", "config"),
     ("ablation", "config"),
     ("ablation", "recipe"),
@@ -90,6 +91,8 @@ SIBLINGS = {
     ("augment", "augment_settings"),
     ("models", "model_settings"),
     ("text", "onnx_file"),
+    ("units", "text"),
+    ("units", "onnx_file"),
     ("onnx_model", "settings"),
     ("decoding", "lm"),
     ("decoding", "alignment"),
@@ -123,6 +126,7 @@ WITHOUT_TORCH = [
         "feature_files",
         "feature_settings",
         "text",
+        "units",
         "manifest",
     ),
     *(
@@ -133,6 +137,7 @@ WITHOUT_TORCH = [
         "text_alignment",
         "provenance",
         "recognizer",
+        "classifier",
         "hearing",
         "streaming",
         "evaluation",

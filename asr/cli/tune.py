@@ -110,7 +110,9 @@ def _table(found: "Tuning", lm: Path | None) -> str:
         *(_line(name, trial, trial is found.chosen) for name, trial in _rows(found, lm)),
         "",
         f"weights: {_weights(found)} ({found.num_trials} settings tried)",
-        f"best beam minus greedy: {gain:+.2f} points of WER [{low:+.2f}, {high:+.2f}] (95 %, paired bootstrap)",
+        f"best beam minus greedy: {gain:+.2f} points of WER [{low:+.2f}, {high:+.2f}] (95 %, paired bootstrap)"
+        if found.comparable
+        else "greedy writes phones, whose error rate (PER) stands where the others have WER; the beam is stored",
         "A WER that weights were chosen by is optimistic: report another set's.",
         "",
         "word confidences, expected calibration error (each half of the dev set corrected by the other)",

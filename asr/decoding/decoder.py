@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,61 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.alignment import Span, align
-from asr.decoding.hotwords import build_hotwords
-from asr.decoding.lexicon import Lexicon, WeightedLexicon, build_lexicon, character_lexicon, weigh
+from asr.decoding.beam_settings import BeamSettings
+from asr.decoding.scorer import Scorer, make_scorer
 from asr.decoding.scores import softmax, with_spaces_as_blanks
-from asr.decoding.search import Scorer, Search
+from asr.decoding.search import Search
 from asr.decoding.spelling import Units
 from asr.decoding.stream import Partial
 from asr.decoding.words import check_log_probs, make_words
 from asr.errors import DecoderError
-from asr.lm.kenlm_binary import KenlmModel
-from asr.lm.words import SPACE, UNKNOWN
 from asr.types import Hypothesis, Word, pronunciations_of
 
 if TYPE_CHECKING:
+    from asr.lm.kenlm_binary import KenlmModel
     from asr.lm.ngram import NGram
-
-WIDEST = 65536
-
-
-@dataclass(frozen=True)
-class BeamSettings:
-    """How wide to search, and how much to believe the language model."""
-
-    beam_width: int = 64
-    """Prefixes kept at each frame."""
-    alpha: float = 0.5
-    """Weight of the language model's log-probabilities; 0 leaves them out, not beta and the prices of unknown words."""
-    beta: float = 1.0
-    """Added for each word (each character, with a model of characters); without it a language model prefers few."""
-    unknown: float = -5.0
-    """Added for each word that the language model does not know."""
-    unknown_letter: float = -1.0
-    """Added for each of its letters, whose order had to be guessed as well; else two words would be one long one."""
-    lexicon: str = "open"
-    """open: any word may be written; strict: only words of the language model, and hotwords."""
-    max_tokens: int = 32
-    """Symbols tried at each frame at most."""
-    token_threshold: float = 8.0
-    """Symbols further below the best one of a frame, in nats, are not tried."""
-    beam_threshold: float = 12.0
-    """Prefixes further below the best one, in nats, are dropped."""
-    times: bool = True
-    """Whether to find when each word was said; without, hypotheses have a text and no words, and come sooner."""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.beam_width <= WIDEST or self.max_tokens < 1:
-            raise DecoderError(f"beam_width must lie between 1 and {WIDEST}, and max_tokens be positive.")
-        if self.lexicon not in ("open", "strict"):
-            raise DecoderError(f"lexicon={self.lexicon!r} is not one of open, strict.")
-        for name in ("alpha", "beta", "unknown", "unknown_letter"):
-            if not math.isfinite(getattr(self, name)):
-                raise DecoderError(f"{name}={getattr(self, name)} must be a finite number.")
-        if self.alpha < 0:
-            raise DecoderError(f"alpha={self.alpha:g} must not be negative; 0 leaves the language model out.")
-        if not (self.token_threshold >= 0 and self.beam_threshold >= 0):
-            raise DecoderError("token_threshold and beam_threshold must not be negative.")
 
 
 class BeamDecoder:
@@ -141,9 +99,14 @@ class BeamDecoder:
 
     def scorer(self, symbols: Sequence[str]) -> Scorer:
         """What the search needs besides the sounds, made once for each vocabulary."""
-        key = tuple(symbols), id(pronunciations_of(symbols))  # the scorer keeps them, so no other has their id
+        key = (
+            tuple(symbols),
+            id(pronunciations_of(symbols)),
+        )  # the scorer keeps them, so no other has their id
         if key not in self._scorers:
-            self._scorers[key] = self._make_scorer(Units(symbols))
+            self._scorers[key] = make_scorer(
+                self.settings, self.language_model, self.hotwords, Units(symbols)
+            )
         return self._scorers[key]
 
     def hypotheses(
@@ -187,77 +150,6 @@ class BeamDecoder:
         plain = [symbol.strip() or symbol for symbol in symbols]
         heard = make_words(labels, spans, log_probs, plain, frame_seconds)
         return tuple(replace(word, text=one) for word, one in zip(heard, text.split(), strict=True))
-
-    def _make_scorer(self, units: Units) -> Scorer:
-        from asr.decoding import prefixes
-
-        settings, model = self.settings, self.language_model
-        mode = prefixes.WORDS
-        if model is not None and model.is_characters:
-            mode = prefixes.CHARACTERS
-        elif model is None and settings.beta == 0 and not units.pronunciations:
-            mode = prefixes.ALIKE
-        options = prefixes.Options(
-            width=settings.beam_width,
-            max_tokens=min(settings.max_tokens, len(units.symbols)),
-            token_share=math.exp(-settings.token_threshold),
-            beam_share=math.exp(-settings.beam_threshold),
-            space=units.symbols.index(" ") if " " in units.symbols else -1,
-            mode=mode,
-            alpha=settings.alpha if model is not None else 0.0,
-            beta=settings.beta,
-            has_hotwords=bool(self.hotwords),
-            asks=isinstance(model, KenlmModel),
-        )
-        hotwords = build_hotwords(self.hotwords, units)
-        lexicon, names = self._lexicon(units)
-        reach = 1.0 if mode == prefixes.ALIKE else lexicon.reach
-        spelling = units.spelling(reach, hotwords.reach, with_spaces=mode == prefixes.CHARACTERS)
-        return Scorer(options, units, spelling, lexicon, hotwords, model, names)
-
-    def _lexicon(self, units: Units) -> tuple[WeightedLexicon, list[str]]:
-        """The lexicon, and of sounds the word at each of its nodes."""
-        settings, model = self.settings, self.language_model
-        if model is not None and model.is_characters:
-            return character_lexicon(self._tokens(units)), []
-        strict = settings.lexicon == "strict" and model is not None
-        words = [UNKNOWN] if model is None else model.words
-        further = [] if model is None else sorted({word for phrase in self.hotwords for word in phrase.split()})
-        if units.pronunciations and not strict:
-            known = set(words)
-            further = [word for word in units.pronunciations if word not in known]
-        log_prob = np.zeros(1, np.float32) if model is None else model.log_prob
-        lexicon = build_lexicon(words, log_prob, units, further)
-        if model is not None and not lexicon.is_word.any():
-            raise DecoderError(
-                "The model's letters can write no word of the language model; is it of this language?"
-            )
-        return self._weigh(lexicon, strict or bool(units.pronunciations)), _names(lexicon, [*words[1:], *further], units)
-
-    def _weigh(self, lexicon: Lexicon, strict: bool) -> WeightedLexicon:
-        settings = self.settings
-        prices = (settings.alpha, settings.beta, settings.unknown, settings.unknown_letter)
-        if self.language_model is None:
-            prices = (0.0, settings.beta, 0.0, 0.0)
-        return weigh(lexicon, *prices, strict=strict)
-
-    def _tokens(self, units: Units) -> list[int]:
-        """The word of a model of characters that each letter is."""
-        assert self.language_model is not None
-        if self.settings.lexicon == "strict":
-            raise DecoderError(
-                "lexicon=strict needs a language model of words, and this one is of characters."
-            )
-        if units.pronunciations:
-            raise DecoderError(
-                "A language model of characters cannot tell which words phones are; give one of words."
-            )
-        return [self.language_model.word_id(SPACE if one == " " else one) for one in units.alphabet]
-
-
-def _names(lexicon: Lexicon, words: Sequence[str], units: Units) -> list[str]:
-    """The word at each node, "" for none; nothing at all where symbols spell words."""
-    return [words[place] if place >= 0 else "" for place in lexicon.entry] if units.pronunciations else []
 
 
 class BeamStream:

@@ -81,7 +81,7 @@ def build_lexicon(
     is_first = np.diff(at, prepend=-1) > 0
     others = np.flatnonzero(~is_first) if units.pronunciations else np.empty(0, np.int64)
     num_real = len(parent)
-    parent = np.concatenate([parent, at[others]]).astype(np.int32)
+    parent = np.concatenate([parent, at[others].astype(np.int32)])
     nodes = np.concatenate([at[is_first], np.arange(num_real, len(parent))])
     which = np.concatenate([np.flatnonzero(is_first), others])
     word_of, entry = np.zeros(len(parent), np.int32), np.full(len(parent), -1, np.int32)
@@ -94,7 +94,7 @@ def build_lexicon(
 
 def _grow(
     letters: NDArray[np.int64], lengths: NDArray[np.int64], num_letters: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], list[int]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], list[int]]:
     """The node at which each row of letters ends; parent and last letter of each node; where the levels begin."""
     starts = np.cumsum(lengths) - lengths
     at = np.zeros(len(lengths), np.int64)
@@ -107,7 +107,7 @@ def _grow(
         parents.append(nodes // num_letters)
         lasts.append(nodes % num_letters)
         levels.append(levels[-1] + len(nodes))
-    return at, np.concatenate(parents), np.concatenate(lasts), levels
+    return at, np.concatenate(parents).astype(np.int32), np.concatenate(lasts), levels
 
 
 def _chain(parent: NDArray[np.int32], num_real: int) -> NDArray[np.int32]:
@@ -150,9 +150,9 @@ def character_lexicon(tokens: Sequence[int]) -> WeightedLexicon:
     """For a model of characters: no trie, but in ``word_of`` the model's token for each letter."""
     nothing, anything = np.zeros(2), np.full(2, np.inf)
     nowhere, word_of = np.zeros((2, 1), np.int32), np.array(tokens, np.int32)
+    mask, alike = nowhere.astype(np.int64), nowhere[:, 0].copy()
     return WeightedLexicon(
-        *(nowhere.astype(np.int64), nowhere, nowhere[:, 0].copy(), word_of),
-        *(nothing, nothing, anything, nothing, nothing, np.inf),
+        mask, nowhere, alike, word_of, nothing, nothing, anything, nothing, nothing, np.inf
     )
 
 

@@ -1,33 +1,15 @@
 """One search as an object: the arrays that the compiled code works on, and what is in them at any moment."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decoding.hotwords import Hotwords
-from asr.decoding.lexicon import ROOT, WeightedLexicon
-from asr.decoding.spelling import Spelling, Units
+from asr.decoding.lexicon import ROOT
+from asr.decoding.scorer import Scorer
 from asr.decoding.stream import Partial
 from asr.lm.kenlm_binary import KenlmModel
-
-if TYPE_CHECKING:
-    from asr.decoding.prefixes import Options
-    from asr.lm.ngram import NGram
-
-
-class Scorer(NamedTuple):
-    """What a search knows besides the sounds; the same for every recording."""
-
-    options: "Options"
-    units: Units
-    spelling: Spelling
-    lexicon: WeightedLexicon
-    hotwords: Hotwords
-    language_model: "NGram | KenlmModel | None"
-    names: Sequence[str]
-    """Of the word at each node of the lexicon, where symbols do not spell words."""
 
 
 class Found(NamedTuple):
@@ -124,7 +106,9 @@ class Search:
         units = self._scorer.units
         if units.pronunciations:
             last = int(self._tree["ending_word"][prefix])
-            return " ".join([*(word for _, word in self._ended(prefix)), *([self._scorer.names[last]] if last else [])])
+            return " ".join(
+                [*(word for _, word in self._ended(prefix)), *([self._scorer.names[last]] if last else [])]
+            )
         return " ".join("".join([units.symbols[label] for label in self.labels(prefix)]).split())
 
     def partial(self) -> Partial:
@@ -175,7 +159,11 @@ class Search:
                         log_prob, state = model.advance(int(prefix["state"]), int(lexicon.word_of[word]))
                         ending = np.exp(options.alpha * log_prob + lexicon.bonus[word] - promise)
                         if ending > prefix["ending"] or not prefix["ending_word"]:
-                            prefix["ending"], prefix["ending_state"], prefix["ending_word"] = ending, state, word
+                            prefix["ending"], prefix["ending_state"], prefix["ending_word"] = (
+                                ending,
+                                state,
+                                word,
+                            )
                         word = int(lexicon.alike[word])
 
     def _sentence_ends(self) -> NDArray[np.float64]:

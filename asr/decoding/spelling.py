@@ -1,4 +1,4 @@
-"""How a model's symbols write words: a letter each, several letters at once, or sounds of which a dictionary knows words.
+"""How a model's symbols write words: a letter each, several letters at once, or sounds that a dictionary knows.
 
 A symbol that begins with a space begins a word: of characters that is the space itself, of subwords every other one.
 So texts are symbols side by side, and a subword is no more to the search than its letters, said at once: what lexicon
@@ -67,7 +67,9 @@ class Units:
     def letters(self, label: int) -> list[int]:
         """Of a label, the space among them."""
         symbol = self.symbols[label]
-        return [self._ids[letter] for letter in ([symbol] if self.pronunciations else symbol)] if label else []
+        return (
+            [self._ids[letter] for letter in ([symbol] if self.pronunciations else symbol)] if label else []
+        )
 
     def spelling(self, reach: float, hotword_reach: float, *, with_spaces: bool) -> Spelling:
         """For the search; ``reach`` is that of a letter. Only a model of characters counts spaces as letters."""
@@ -99,7 +101,9 @@ class Units:
     def spell(self, words: Sequence[str]) -> Spelled:
         """Every way to write each word that can be written."""
         if self.pronunciations:
-            rows = [(place, way) for place, word in enumerate(words) for way in self.pronunciations.get(word, ())]
+            rows = [
+                (place, way) for place, word in enumerate(words) for way in self.pronunciations.get(word, ())
+            ]
             letters = np.array(list(chain.from_iterable(way for _, way in rows)), np.int64)
             lengths = np.array([len(way) for _, way in rows], np.int64)
             return Spelled(np.array([place for place, _ in rows], np.int64), letters, lengths)

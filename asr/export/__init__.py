@@ -49,6 +49,10 @@ def export(
     """
     place, target = checkpoint.resolve(model_dir), Path(output)
     model = checkpoint.load(place)
+    if model.settings.model.kind != "ctc":
+        raise CheckpointError(
+            f"{place}: only CTC models can be exported, and this is a {model.settings.model.kind}."
+        )
     graph = _graph(model, False, features)
     difference = _difference(model, start(graph, target), features)
     if not difference < TOLERANCE:
@@ -100,7 +104,8 @@ def _difference(model: Model, session: "InferenceSession", features: bool) -> fl
 
 
 def _texts(place: Path) -> dict[str, str]:
-    paths = [place / name for name in (checkpoint.CONFIG, checkpoint.VOCABULARY, checkpoint.CARD)]
+    names = (checkpoint.CONFIG, checkpoint.VOCABULARY, onnx_file.DICTIONARY, checkpoint.CARD)
+    paths = [place / name for name in names]
     return {path.name: path.read_text(encoding="utf-8") for path in paths if path.exists()}
 
 

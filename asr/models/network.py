@@ -41,29 +41,42 @@ class RecurrentBlock(nn.Module):
         return normalized
 
 
-class RecurrentCTC(nn.Module):
-    """The network behind every model of ours; what it is made of, ``ModelSettings`` says."""
+class Encoder(nn.Module):
+    """What every model of ours begins with; what it is made of, ``ModelSettings`` says."""
 
-    def __init__(self, settings: ModelSettings, num_features: int, vocabulary_size: int):
+    def __init__(self, settings: ModelSettings, num_features: int):
         super().__init__()
         self.subsampling = Subsampling(
             num_features, settings.num_channels, settings.subsampling, settings.kernel_size, settings.dropout
         )
         blocks: list[RecurrentBlock] = []
         width = settings.num_channels
-        *between, before_head = settings.dropouts
-        for dropout in between:
+        for dropout in settings.dropouts[:-1]:
             blocks.append(RecurrentBlock(settings, width, dropout))
             width = blocks[-1].num_outputs
         self.blocks = nn.ModuleList(blocks)
         self.lookahead = Lookahead(width, settings.lookahead) if settings.lookahead else None
-        self.head = nn.Sequential(nn.Dropout(before_head), nn.Linear(width, vocabulary_size))
+        self.num_outputs = width
 
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """``(batch, time, feature)`` to log_probs ``(batch, time / stride, vocab)`` and their lengths."""
+    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``(batch, time, feature)`` to ``(batch, time / stride, num_outputs)`` and their lengths."""
         hidden, lengths = self.subsampling(features, lengths)
         for block in self.blocks:
             hidden = block(hidden, lengths)
+        return hidden, lengths
+
+
+class RecurrentCTC(Encoder):
+    """Scores of symbols for each frame."""
+
+    def __init__(self, settings: ModelSettings, num_features: int, vocabulary_size: int):
+        super().__init__(settings, num_features)
+        before_head = settings.dropouts[-1]
+        self.head = nn.Sequential(nn.Dropout(before_head), nn.Linear(self.num_outputs, vocabulary_size))
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``(batch, time, feature)`` to log_probs ``(batch, time / stride, vocab)`` and their lengths."""
+        hidden, lengths = self.encode(features, lengths)
         return self.conclude(hidden, lengths), lengths
 
     def conclude(self, hidden: Tensor, lengths: Tensor) -> Tensor:

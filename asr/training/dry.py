@@ -13,7 +13,6 @@ from asr.data import Batch, collate
 from asr.errors import ConfigError
 from asr.settings import Settings
 from asr.training import distributed
-from asr.training.losses import ctc_losses
 from asr.training.module import CTCTraining
 from asr.training.parts import Parts
 from asr.training.precision import DTYPES
@@ -117,7 +116,7 @@ def _load(parts: Parts, indices: Sequence[int]) -> Batch:
 def _step(module: CTCTraining, batch: Batch, dtype: torch.dtype) -> None:
     with torch.autocast(batch.features.device.type, dtype, enabled=dtype != torch.float32):
         log_probs, lengths = module.acoustic.network(batch.features, batch.feature_lengths)
-    loss = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths).mean()
+    loss = module.objective.losses(log_probs, lengths, batch.targets, batch.target_lengths).mean()
     loss.backward()  # type: ignore[no-untyped-call]
     if batch.features.is_cuda:
         torch.cuda.synchronize()

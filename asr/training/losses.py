@@ -1,6 +1,8 @@
-"""What is minimised: the CTC loss, and against its overconfidence a little pull towards the uniform."""
+"""What is minimised: the CTC loss, of a classifier the cross entropy, and a little pull against overconfidence."""
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -16,6 +18,26 @@ def ctc_losses(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengt
         target_lengths,
         reduction="none",
     )
+
+
+def class_losses(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """The cross entropy ``(batch,)`` in nats of one label a recording, whose scores are ``(batch, 1, vocab)``."""
+    return nn.functional.nll_loss(log_probs[:, 0], targets[:, 0], reduction="none")
+
+
+class Objective(NamedTuple):
+    """What a kind of model is trained for."""
+
+    losses: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+    """Of log_probs, their lengths, targets and theirs."""
+    first: int
+    """The first symbol that label smoothing pulls to: the blank, of classes none."""
+    by_frame: bool
+    """Whether each frame has scores of its own, so that gradients can be followed from one to others."""
+
+
+OBJECTIVES = {"ctc": Objective(ctc_losses, 0, True), "classifier": Objective(class_losses, 1, False)}
+"""By ``model.kind``."""
 
 
 def smoothed(losses: Tensor, log_probs: Tensor, lengths: Tensor, share: float) -> Tensor:

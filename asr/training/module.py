@@ -1,4 +1,4 @@
-"""One step of training: mask, run the network, CTC loss, AdamW along a schedule."""
+"""One step of training: mask, run the network, the loss of its kind, AdamW along a schedule."""
 
 import logging
 import math
@@ -19,7 +19,7 @@ from asr.manifest import Utterance
 from asr.settings import Settings, build
 from asr.training import distributed
 from asr.training.gradients import Gradients
-from asr.training.losses import ctc_losses, smoothed
+from asr.training.losses import OBJECTIVES, smoothed
 from asr.training.optimizer import adamw
 from asr.training.precision import scaler, unscale
 from asr.training.schedule import rate
@@ -50,6 +50,7 @@ class CTCTraining(lightning.LightningModule):
         self.automatic_optimization = False
         self.acoustic = acoustic
         self.settings = settings
+        self.objective = OBJECTIVES[settings.model.kind]
         self.utterances = utterances
         self.steps_per_epoch = steps_per_epoch
         self.average = MovingAverage(acoustic, settings.trainer.ema) if settings.trainer.ema else None
@@ -89,7 +90,7 @@ class CTCTraining(lightning.LightningModule):
         return (batch_idx + 1) % self.settings.trainer.accumulate == 0 or self.trainer.is_last_batch
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What to minimise, of each utterance whose CTC loss is finite, and which these are ``(batch,)``."""
+        """What to minimise, of each utterance whose loss is finite, and which these are ``(batch,)``."""
         if not len(batch.indices):  # fewer utterances than processes
             return torch.empty(0), torch.empty(0, dtype=torch.bool)
         features = mask_features(
@@ -98,7 +99,7 @@ class CTCTraining(lightning.LightningModule):
         )
         distributed.draw_apart()
         log_probs, lengths = self.acoustic.network(features, batch.feature_lengths)
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths)
+        losses = self.objective.losses(log_probs, lengths, batch.targets, batch.target_lengths)
         kept = losses.isfinite()
         if not kept.all():
             self._name(batch.indices[~kept].tolist(), "loss")
@@ -108,9 +109,11 @@ class CTCTraining(lightning.LightningModule):
         if len(losses):
             if not kept.all():
                 # The gradient of an infinite loss is NaN, even times zero: once more without it.
-                losses = ctc_losses(log_probs, lengths, batch.targets[kept], batch.target_lengths[kept])
+                targets = batch.targets[kept], batch.target_lengths[kept]
+                losses = self.objective.losses(log_probs, lengths, *targets)
             self._loss += float(losses.detach().sum())
-        return smoothed(losses, log_probs, lengths, self.settings.trainer.label_smoothing), kept
+        share = self.settings.trainer.label_smoothing
+        return smoothed(losses, log_probs[..., self.objective.first :], lengths, share), kept
 
     def configure_optimizers(self) -> Any:
         """One for all that is trained."""
