@@ -190,7 +190,7 @@ def _check_kind(text: TextSettings, model: ModelSettings) -> None:
     if (model.kind == "classifier") != (text.units == "labels"):
         raise ConfigError(
             f"model.kind={model.kind} does not go with text.units={text.units}: a classifier, and nothing else, has "
-            "labels; set both, as recipe=fsdd_classify does."
+            "labels; model=classify sets both."
         )
 
 
