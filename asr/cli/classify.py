@@ -64,20 +64,25 @@ def classify(
 
     if bool(inputs) == (manifest is not None):
         raise typer.BadParameter("Give recordings, or --manifest to score one.")
+    classifier = load_classifier(model, device=device)
     if manifest is not None:
-        raise typer.Exit(_score(load_classifier(model, device=device), manifest, format, batch_size))
+        raise typer.Exit(_score(classifier, manifest, format, batch_size))
     from asr.transcription import find_jobs
 
     jobs = find_jobs(inputs or [], recursive=recursive)
-    classifier = load_classifier(model, device=device)
     failures = []
     outcomes = _run(classifier, [job.open() for job in jobs], batch_size)
     for job, outcome in zip(jobs, outcomes, strict=True):
         print(_line(job.name, outcome, format, with_filename))
         failures += [str(outcome)] if isinstance(outcome, Exception) else []
+    raise typer.Exit(_conclude(failures))
+
+
+def _conclude(failures: Sequence[str]) -> int:
+    """Returns the exit code."""
     for failure in failures:
         complain(failure)
-    raise typer.Exit(1 if failures else 0)
+    return 1 if failures else 0
 
 
 def _run(
@@ -114,9 +119,7 @@ def _score(classifier: "Classifier", manifest: Path, format: FormatName, batch_s
     found = confusion([classifier.label_of(one) for one in utterances], heard)
     failures = [str(one) for one in outcomes if isinstance(one, Exception)]
     print(_as_json(found, len(failures)) if format is FormatName.json else _table(found))
-    for failure in failures:
-        complain(failure)
-    return 1 if failures else 0
+    return _conclude(failures)
 
 
 def _as_json(found: "Confusion", num_failures: int) -> str:
