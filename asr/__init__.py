@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     )
     from asr.evaluation import evaluate
     from asr.lm.load import load_language_model
+    from asr.loading import load
     from asr.manifest import Utterance, read_manifest, write_manifest
-    from asr.recognizer import Recognizer, load
+    from asr.recognizer import Recognizer
     from asr.streaming import EndpointRules
     from asr.types import Alignment, Hypothesis, Transcript, Word
 
@@ -48,7 +49,8 @@ _HOMES = {
     "asr.evaluation": ("evaluate",),
     "asr.lm.load": ("load_language_model",),
     "asr.manifest": ("Utterance", "read_manifest", "write_manifest"),
-    "asr.recognizer": ("Recognizer", "load"),
+    "asr.loading": ("load",),
+    "asr.recognizer": ("Recognizer",),
     "asr.streaming": ("EndpointRules",),
     "asr.types": ("Alignment", "Hypothesis", "Transcript", "Word"),
 }

@@ -18,9 +18,9 @@ from asr.dev_set import DevSet
 from asr.errors import AsrError, ConfigError
 from asr.evaluation import Evaluation, evaluate
 from asr.lm.load import load_language_model
+from asr.loading import load
 from asr.manifest import read_manifest
 from asr.recipe import build_ngram, read_lines
-from asr.recognizer import load
 from asr.scoring import Interval
 from asr.sweep import Outcome, Point, here, run
 from asr.tuning import tune

@@ -13,7 +13,7 @@ from asr.acoustic_stream import AcousticStream, can_stream
 from asr.errors import ConfigError
 from asr.features import FeatureSettings, FrontEnd
 from asr.kinds import Decoder, kind_of
-from asr.models import ModelSettings, Seq2Seq
+from asr.models import ModelSettings, RecurrentCTC, Seq2Seq
 from asr.models.speller import Spelling
 from asr.windows import moments
 
@@ -32,7 +32,7 @@ class TorchAcousticModel(nn.Module):
         self.settings = model
         self.features_name = "MFCC" if features.kind == "mfcc" else "log mel energies"
         self.frame_seconds = features.hop_seconds * model.subsampling
-        self.longest_seconds = math.inf if self.kind.frame_by_frame else model.attention.longest
+        self.longest_seconds = model.attention.longest if self.kind.search else math.inf
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Waveforms ``(batch, num_samples)`` to log_probs ``(batch, time, vocab)``, with their lengths."""
@@ -98,7 +98,9 @@ class TorchAcousticModel(nn.Module):
         """The model's ear for sound that is still going on; None where it needs the whole of it."""
         if not self.kind.frame_by_frame or not can_stream(self.front_end.settings, self.settings):
             return None
-        return AcousticStream(self.front_end, self.eval().network, self.settings)
+        self.eval()
+        assert isinstance(self.network, RecurrentCTC)
+        return AcousticStream(self.front_end, self.network, self.settings)
 
 
 class FittedModel:

@@ -2,7 +2,7 @@
 
 config.yaml           format_version, features, text, model
 weights.safetensors   the tensors, float32 or float16
-vocabulary.txt        one symbol a line, the blank first
+vocabulary.txt        one symbol a line, the blank first; dictionary.txt, of a model of phones
 README.md             the model card: data, licence, WER table, command
 decoder.yaml, lm.bin, rnnlm/  how it is decoded, if `asr tune` chose that (``asr.stored_decoder``)
 
@@ -22,6 +22,7 @@ from asr.kinds import kind_of
 from asr.onnx_file import SUFFIX, is_exported
 from asr.settings import RecognizerSettings, build, load_yaml, save_yaml
 from asr.text import TextSettings, Vocabulary
+from asr.units import load_vocabulary as read_vocabulary
 
 if TYPE_CHECKING:
     import torch
@@ -140,13 +141,13 @@ def load(model_dir: str | os.PathLike[str]) -> Model:
 
 
 def load_vocabulary(place: Path) -> Vocabulary:
-    """The symbols of what ``resolve`` found.
+    """The vocabulary of what ``resolve`` found.
 
     Raises:
         CheckpointError: they are missing or damaged.
     """
     try:
-        return Vocabulary.load(place / VOCABULARY)
+        return read_vocabulary(place / VOCABULARY, load_settings(place).text)
     except VocabularyError as error:
         raise _unreadable(place, error) from None
 

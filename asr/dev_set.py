@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import cached_property, partial
 
 from asr import evaluation, scoring
-from asr.decoding import BeamDecoder, num_cores
+from asr.decoding import BeamDecoder, decode_greedy, num_cores
 from asr.errors import AsrError, ManifestError
-from asr.evaluation import Evaluation, Scored
+from asr.evaluation import Evaluation, Scored, Setup
 from asr.hearing import Heard
 from asr.manifest import Utterance
 from asr.recognizer import Decoder, Recognizer, fitting
@@ -40,7 +40,10 @@ class DevSet:
         self.frame_seconds = recognizer.acoustic.frame_seconds
         self.acoustic = recognizer.acoustic
         self.utterances = utterances
+        self.greedy_rate = recognizer.vocabulary.rate
+        """What greedy decoding is scored by: of phones it writes no words."""
         self.references = [normalize(utterance.text, recognizer.text) for utterance in utterances]
+        self._spoken = [recognizer.vocabulary.spoken(reference) for reference in self.references]
         if not any(self.references):
             raise ManifestError("The dev set's texts hold no words; there is nothing to choose by.")
         self.heard: list[Heard | AsrError] = []
@@ -49,7 +52,7 @@ class DevSet:
         ):
             self.heard.append(heard)
             on_heard(utterance)
-        self._scored: dict[tuple[int, str], Scored] = {}
+        self._scored: dict[tuple[int, str, str], Scored] = {}
 
     @property
     def failures(self) -> list[str]:
@@ -67,8 +70,10 @@ class DevSet:
     def evaluate(self, decoder: Decoder) -> Evaluation:
         """Decode and score all of them."""
         hypotheses, seconds = self.decode(decoder)
-        scored = [self._score(index, one.text) for index, one in enumerate(hypotheses)]
-        return Evaluation(tuple(scored), seconds)
+        references = self._references(decoder)
+        scored = [self._score(index, references[index], one.text) for index, one in enumerate(hypotheses)]
+        rate = self.greedy_rate if decoder is decode_greedy else "WER"
+        return Evaluation(tuple(scored), seconds, Setup(rate=rate))
 
     def nbest(self, decoder: BeamDecoder, count: int) -> list[list[Hypothesis]]:
         """The first pass's ``count`` best texts of each utterance, none of one that could not be heard."""
@@ -78,7 +83,7 @@ class DevSet:
 
     def errors(self, index: int, text: str) -> tuple[int, int]:
         """Wrong words and wrong characters, if this were the text of the utterance of that index."""
-        scored = self._score(index, text)
+        scored = self._score(index, self.references[index], text)
         return scored.words.errors, scored.characters.errors
 
     def judge(self, decoder: Decoder) -> list[Judged]:
@@ -88,8 +93,11 @@ class DevSet:
             list(
                 zip([word.confidence for word in one.words], scoring.judge(reference, one.text), strict=True)
             )
-            for reference, one in zip(self.references, hypotheses, strict=True)
+            for reference, one in zip(self._references(decoder), hypotheses, strict=True)
         ]
+
+    def _references(self, decoder: Decoder) -> list[str]:
+        return self._spoken if decoder is decode_greedy else self.references
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -107,12 +115,12 @@ class DevSet:
             return []
         return decoder.nbest(heard.log_probs, self.symbols, self.frame_seconds, count)
 
-    def _score(self, index: int, text: str) -> Scored:
+    def _score(self, index: int, reference: str, text: str) -> Scored:
         """Most settings give an utterance one of a few texts: each is aligned once."""
-        if (index, text) not in self._scored:
+        if (index, reference, text) not in self._scored:
             heard = self.heard[index]
             failure = str(heard) if isinstance(heard, AsrError) else None
-            self._scored[index, text] = evaluation.score(
-                self.utterances[index], self.references[index], text, failure
+            self._scored[index, reference, text] = evaluation.score(
+                self.utterances[index], reference, text, failure
             )
-        return self._scored[index, text]
+        return self._scored[index, reference, text]

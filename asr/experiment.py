@@ -18,8 +18,8 @@ from asr.dev_set import DevSet
 from asr.errors import AsrError
 from asr.evaluation import Evaluation, evaluate
 from asr.lm.load import load_language_model
+from asr.loading import load
 from asr.manifest import read_manifest
-from asr.recognizer import load
 from asr.results import Result, Score, mean_score
 from asr.scoring import Counts, Interval
 from asr.training import TrainingResult, train

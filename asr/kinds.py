@@ -14,7 +14,7 @@ from asr.model_settings import ModelSettings
 from asr.types import Hypothesis
 
 if TYPE_CHECKING:
-    from asr.models import RecurrentCTC
+    from asr.models import Encoder
 
 Decoder = Callable[..., Hypothesis]
 
@@ -23,7 +23,7 @@ Decoder = Callable[..., Hypothesis]
 class Kind:
     """What a model of some kind is made of, learns by and writes with."""
 
-    network: "Callable[[ModelSettings, int, int], RecurrentCTC]"
+    network: "Callable[[ModelSettings, int, int], Encoder]"
     """Untrained, of the settings, the features' number and the vocabulary's size; it knows its loss."""
     fitting: Callable[[Decoder], Decoder]
     """The decoder, or what stands for it with such a model; raises ``DecoderError`` where nothing does."""
@@ -31,6 +31,8 @@ class Kind:
     """Whether its log_probs say all: only such a model streams, is exported and takes the beam decoder."""
     search: AttentionDecoder | None = None
     """What it writes with unless somebody asks for something else; None: as `asr tune` stored it, or greedily."""
+    writes_texts: bool = True
+    """Of scores for each frame; false: one row of scores for the whole recording, whose best is its label."""
 
 
 def kind_of(settings: ModelSettings) -> Kind:
@@ -38,16 +40,22 @@ def kind_of(settings: ModelSettings) -> Kind:
     return KINDS[settings.kind]
 
 
-def _ctc(settings: ModelSettings, num_features: int, vocabulary_size: int) -> "RecurrentCTC":
+def _ctc(settings: ModelSettings, num_features: int, vocabulary_size: int) -> "Encoder":
     from asr.models import RecurrentCTC
 
     return RecurrentCTC(settings, num_features, vocabulary_size)
 
 
-def _seq2seq(settings: ModelSettings, num_features: int, vocabulary_size: int) -> "RecurrentCTC":
+def _seq2seq(settings: ModelSettings, num_features: int, vocabulary_size: int) -> "Encoder":
     from asr.models import Seq2Seq
 
     return Seq2Seq(settings, num_features, vocabulary_size)
+
+
+def _classifier(settings: ModelSettings, num_features: int, vocabulary_size: int) -> "Encoder":
+    from asr.models import RecurrentClassifier
+
+    return RecurrentClassifier(settings, num_features, vocabulary_size)
 
 
 def _of_frames(decoder: Decoder) -> Decoder:
@@ -67,7 +75,16 @@ def _of_attention(decoder: Decoder) -> Decoder:
     return decoder
 
 
+def _of_labels(decoder: Decoder) -> Decoder:
+    if decoder is not decode_greedy:
+        raise DecoderError(
+            "A classifier (model.kind=classifier) has nothing to search; the likeliest label is it."
+        )
+    return decoder
+
+
 KINDS = {
     "ctc": Kind(_ctc, _of_frames, frame_by_frame=True),
     "seq2seq": Kind(_seq2seq, _of_attention, frame_by_frame=False, search=AttentionDecoder()),
+    "classifier": Kind(_classifier, _of_labels, frame_by_frame=False, writes_texts=False),
 }

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from asr.errors import ConfigError
 from asr.wording import counted
 
-KINDS = ("ctc", "seq2seq")
+KINDS = ("ctc", "seq2seq", "classifier")
 """What ``asr.kinds`` has a network, a loss and a decoder for."""
+POOLINGS = ("mean", "last")
 CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 STRIDES = {1: (1,), 2: (2, 1), 3: (3, 1), 4: (2, 2), 8: (2, 2, 2)}
 """Total subsampling to the stride of each convolution."""
@@ -60,7 +61,10 @@ class ModelSettings:
     """The shape of the network; stored with the model."""
 
     kind: str = "ctc"
-    """ctc, or seq2seq: the same layers with an attention decoder above them."""
+    """What stands on the recurrent layers: ctc, symbols for each frame; seq2seq, an attention decoder besides;
+    classifier, a label for the whole."""
+    pooling: str = "mean"
+    """Of a classifier: the mean of the last layer's outputs, or the last of each direction."""
     cell: str = "lstm"
     """lstm, gru, rnn_tanh or rnn_relu."""
     bidirectional: bool = True
@@ -90,10 +94,14 @@ class ModelSettings:
     attention: AttentionSettings = field(default_factory=AttentionSettings)
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ConfigError(f"model.kind={self.kind!r} is not one of {', '.join(KINDS)}.")
-        if self.cell not in CELLS:
-            raise ConfigError(f"model.cell={self.cell!r} is not one of {', '.join(CELLS)}.")
+        for key, known in {"kind": KINDS, "pooling": POOLINGS, "cell": CELLS}.items():
+            if getattr(self, key) not in known:
+                raise ConfigError(f"model.{key}={getattr(self, key)!r} is not one of {', '.join(known)}.")
+        if self.pooling == "last" and self.projection:
+            raise ConfigError(
+                "model.pooling=last takes the last output of each direction, which model.projection mixes; "
+                "set model.projection=0, or model.pooling=mean."
+            )
         if self.subsampling not in STRIDES:
             raise ConfigError(f"model.subsampling={self.subsampling} is not one of 1, 2, 3, 4, 8.")
         if self.kernel_size % 2 == 0:

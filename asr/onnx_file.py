@@ -18,8 +18,9 @@ SUFFIX = ".onnx"
 FORMAT_VERSION = 1
 _FORMAT, _CHECKSUM = "asr.format_version", "asr.sha256"
 _TEXTS = 14
-_LARGEST_TEXT = 1 << 20
-"""Bytes; settings, symbols and a card are some kB, and what is far more is no text of a model's."""
+_LARGEST_TEXT, DICTIONARY, _LARGEST_DICTIONARY = 1 << 20, "dictionary.txt", 1 << 24
+"""Bytes; settings, symbols and a card are some kB, and what is far more is no text of a model's, but for a dictionary
+of all words of a language."""
 
 
 class _Field(NamedTuple):
@@ -52,7 +53,7 @@ def read_text(path: Path) -> str:
     if not is_exported(path.parent):
         if not path.is_file():  # a pipe would be waited for
             raise FileNotFoundError(f"there is no file {path.name}")
-        _check_size(path.stat().st_size)
+        _check_size(path.stat().st_size, path.name)
         return path.read_text(encoding="utf-8")
     texts = _read_texts(path.parent)
     if path.name not in texts:
@@ -99,8 +100,8 @@ def write(path: Path, graph: bytes, texts: Mapping[str, str]) -> None:
         ) from None
 
 
-def _check_size(size: int) -> None:
-    if size > _LARGEST_TEXT:
+def _check_size(size: int, name: str) -> None:
+    if size > (_LARGEST_DICTIONARY if name == DICTIONARY else _LARGEST_TEXT):
         raise ValueError(f"{size} bytes are too many for a text of a model")
 
 
@@ -166,9 +167,11 @@ def _varint(content: bytes | mmap.mmap, position: int) -> tuple[int, int]:
 
 def _parse(entry: bytes) -> tuple[str, str]:
     """Name (field 1) and text (field 2) of an entry."""
-    _check_size(len(entry))
+    _check_size(len(entry), DICTIONARY)
     parts = {field.number: entry[field.value : field.end].decode() for field in _fields(entry)}
-    return parts.get(1, ""), parts.get(2, "")
+    name, text = parts.get(1, ""), parts.get(2, "")
+    _check_size(len(text), name)
+    return name, text
 
 
 def _text(name: str, text: str) -> bytes:

@@ -4,32 +4,24 @@ torch is not imported here: an acoustic model is whatever keeps the protocol, so
 its place.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asr import audio, windows
 from asr.decoding import BeamDecoder, decode_greedy, num_cores, open_stream
 from asr.decoding.confidence import Calibration
-from asr.errors import AsrError, AudioError, ConfigError, DecoderError
+from asr.errors import AsrError, AudioError, DecoderError
 from asr.hearing import AcousticModel, Heard, Hearing, Source
 from asr.inputs import Waveforms
-from asr.kinds import kind_of
-from asr.onnx_file import is_exported
 from asr.streaming import AcousticStream, EndpointRules, Stream, Windows, WindowStream
-from asr.text import TextSettings, Vocabulary
+from asr.text import TextSettings, Vocabulary, normalize
 from asr.text_alignment import THRESHOLD, align_text
 from asr.types import Alignment, Hypothesis, Transcript, Word
-
-if TYPE_CHECKING:
-    from asr.stored_decoder import StoredDecoder
 
 Decoder = Callable[..., Hypothesis]
 """Of log_probs ``(time, vocab)``, symbols, seconds a row, and what else the model's kind has for its decoder."""
@@ -53,6 +45,16 @@ class Recognizer:
         self.decoder = fitting(acoustic, decoder)
         self.calibration = calibration
         self.hearing = Hearing(acoustic, vocabulary.symbols, window_settings)
+
+    @property
+    def rate(self) -> str:
+        """What is counted in its texts: words (WER), or of phones these (PER), unless a beam makes words of them."""
+        return "WER" if isinstance(self.decoder, BeamDecoder) else self.vocabulary.rate
+
+    def reference(self, text: str) -> str:
+        """What was said, as it would have to write it."""
+        written = normalize(text, self.text)
+        return written if isinstance(self.decoder, BeamDecoder) else self.vocabulary.spoken(written)
 
     def transcribe(
         self,
@@ -237,31 +239,6 @@ class Recognizer:
         return tuple(replace(word, confidence=self.calibration(word.confidence)) for word in hypothesis.words)
 
 
-def load(
-    model: str | os.PathLike[str], *, device: str = "auto", decoder: Decoder | None = None
-) -> Recognizer:
-    """The recognizer of a bundled name (``digits-en``), a model or run directory, or an exported ``.onnx`` file.
-
-    Without ``decoder`` it decodes as `asr tune` stored with the model, or else greedily; an attention model by its
-    own beam.
-
-    Raises:
-        CheckpointError: there is no such model, or it is damaged.
-        ConfigError: this machine has no such device; or the model is an exported one, and onnxruntime is missing.
-    """
-    from asr import checkpoint, stored_decoder
-
-    place = checkpoint.resolve(model)
-    stored = stored_decoder.load(place)
-    acoustic, vocabulary = _load_exported(place, device) if is_exported(place) else _load_torch(place, device)
-    settings = checkpoint.load_settings(place)
-    if decoder is None:
-        decoder = kind_of(settings.model).search
-    if decoder is None:
-        decoder = stored_decoder.make_decoder(place, stored) if stored.uses_beam else decode_greedy
-    return Recognizer(acoustic, vocabulary, settings.text, decoder, _calibration(decoder, stored))
-
-
 def fitting(acoustic: AcousticModel, decoder: Decoder) -> Decoder:
     """The decoder, or what stands for it with a model of this kind.
 
@@ -270,31 +247,3 @@ def fitting(acoustic: AcousticModel, decoder: Decoder) -> Decoder:
     """
     fitted: Decoder = getattr(acoustic, "fitting", lambda decoder: decoder)(decoder)
     return fitted
-
-
-def _load_torch(place: Path, device: str) -> tuple[AcousticModel, Vocabulary]:
-    from asr import checkpoint
-    from asr.acoustic import pick_device
-
-    loaded = checkpoint.load(place)
-    return loaded.acoustic.to(pick_device(device)), loaded.vocabulary
-
-
-def _load_exported(place: Path, device: str) -> tuple[AcousticModel, Vocabulary]:
-    from asr import checkpoint
-    from asr.onnx_model import OnnxAcousticModel
-
-    if device not in ("auto", "cpu"):
-        raise ConfigError(
-            f"device {device!r}: an exported model runs on the processor; take its directory, or cpu."
-        )
-    settings = checkpoint.load_settings(place)
-    vocabulary = checkpoint.load_vocabulary(place)
-    return OnnxAcousticModel(place, settings, len(vocabulary)), vocabulary
-
-
-def _calibration(decoder: Decoder, stored: "StoredDecoder") -> Calibration | None:
-    """What was fitted for a decoder of this kind, whatever its weights."""
-    if decoder is decode_greedy:
-        return stored.confidence.greedy
-    return stored.confidence.beam if isinstance(decoder, BeamDecoder) else None

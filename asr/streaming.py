@@ -16,7 +16,7 @@ from asr.decoding import Partial
 from asr.decoding.greedy import BLANK_ID
 from asr.errors import AudioError, ConfigError
 from asr.types import Hypothesis, Transcript, Word
-from asr.windows import pause, shifted
+from asr.windows import openings, pause, shifted
 
 Rows = NDArray[np.float32]
 
@@ -145,6 +145,7 @@ class Stream:
         self._frame_seconds = frame_seconds
         self._space = symbols.index(" ") if " " in symbols else BLANK_ID
         self._silent = (BLANK_ID, self._space)
+        self._openings = openings(symbols)
         self._after_words, self._after_nothing, self._longest = (
             max(1.0, seconds / frame_seconds)
             for seconds in (rules.after_words, rules.after_nothing, rules.longest)
@@ -239,7 +240,7 @@ class Stream:
         """The utterance up to a silence; what follows is heard again as the beginning of the next one."""
         rows = np.concatenate(self._rows)
         half = max(1, len(rows) // 2)
-        place = half + pause(rows[half:], self._space)
+        place = half + pause(rows[half:], self._space, self._openings)
         self._begin()
         self._num_rows = place
         self._hear(rows[:place])

@@ -6,7 +6,6 @@ the path where its characters would score worse than the threshold; what the tex
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -53,7 +52,7 @@ def align_text(
     if not threshold < 0:
         raise ConfigError(f"threshold={threshold:g} must lie below 0, the score of what is surely said.")
     tokens = text.split()
-    labels = _labels(tokens, vocabulary, settings)
+    labels = vocabulary.spell(tokens, settings)
     alignable = with_spaces_as_blanks(log_probs, vocabulary.symbols)
     spans = align_words(alignable, labels, -threshold, STRANGE)
     placed = [
@@ -76,7 +75,9 @@ def align_text(
             Stretch(frames[span][0] * frame_seconds, frames[span][1] * frame_seconds, score)
             for span, score in unexpected.items()
         ),
-        unwritable=tuple(vocabulary.unknown_characters(normalize(text, settings).replace(" ", ""))),
+        unwritable=tuple(
+            one for one in vocabulary.unknown_characters(normalize(text, settings)) if one != " "
+        ),
     )
 
 
@@ -96,17 +97,6 @@ def _unexpected(
         for run in np.split(frames, np.flatnonzero(np.diff(frames) * seconds > LONGEST_PAUSE) + 1):
             if len(run) >= FEWEST_SYMBOLS:
                 yield (int(run[0]), int(run[-1]) + 1), float(above[run].mean())
-
-
-def _labels(tokens: Sequence[str], vocabulary: Vocabulary, settings: TextSettings) -> list[list[int]]:
-    """Of each word, with the space behind it that the model writes before the next one."""
-    lenient = replace(settings, unknown="skip") if settings.unknown == "error" else settings
-    labels = [vocabulary.encode(token, lenient) for token in tokens]
-    space = [vocabulary.symbols.index(" ")] if " " in vocabulary else []
-    written = [n for n, own in enumerate(labels) if own]
-    for n in written[:-1]:
-        labels[n] += space
-    return labels
 
 
 class _Words:
@@ -146,7 +136,9 @@ class _Words:
         confidence = min(1.0, float(np.exp(np.mean([self.log_probs[frame, label] for label, frame in sure]))))
         edges = [frames[0], *(first for _, (first, _) in letters[1:]), frames[1]]
         characters = tuple(
-            Character(self.symbols[label], start * self.frame_seconds, end * self.frame_seconds, margin)
+            Character(
+                self.symbols[label].strip(), start * self.frame_seconds, end * self.frame_seconds, margin
+            )
             for (label, _), (start, end), margin in zip(letters, pairwise(edges), margins, strict=True)
         )
         start, end = (frame * self.frame_seconds for frame in frames)

@@ -97,8 +97,15 @@ class Tuning:
 
     @property
     def chosen(self) -> Trial:
-        """Greedy, unless the beam makes fewer errors; the beam, unless a recurrent language model makes fewer still."""
-        return min((self.greedy, self.beam, *self.recurrent), key=lambda trial: trial.errors)
+        """Of all that write words the one with the fewest errors; of equals greedy, then the beam without a network."""
+        greedy = (self.greedy,) if self.comparable else ()
+        trials: tuple[Trial, ...] = (*greedy, self.beam, *self.recurrent)
+        return min(trials, key=lambda trial: trial.errors)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether greedy's errors are counted in words, as the others' are."""
+        return self.greedy.evaluation.setup.rate == self.beam.evaluation.setup.rate
 
     @property
     def gain(self) -> scoring.Interval:
@@ -255,9 +262,9 @@ def store(
     tuned = Tuned(
         manifest=manifest.name,
         utterances=len(tuning.greedy.evaluation.utterances),
-        words=words.num_reference,
+        words=tuning.beam.evaluation.words.num_reference,
         dev_wer=tuning.chosen.evaluation.words.rate,
-        greedy_dev_wer=words.rate,
+        greedy_dev_wer=words.rate if tuning.comparable else None,
         date=datetime.date.today().isoformat(),
         language_model=None if lm is None else lm.name,
     )

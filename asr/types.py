@@ -1,6 +1,27 @@
 """What comes out: words, the hypothesis of a decoder, the transcript or the alignment of a recording. All frozen."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+Pronunciations = Mapping[str, Sequence[Sequence[int]]]
+"""The labels of each way to say a word, the usual way first."""
+
+
+class Symbols(tuple[str, ...]):
+    """The symbols of a model, with the words that they can say where they do not spell them: of phones."""
+
+    pronunciations: Pronunciations | None
+
+    def __new__(cls, symbols: Iterable[str], pronunciations: Pronunciations | None = None) -> "Symbols":
+        """A tuple is made, not initialised."""
+        made = super().__new__(cls, symbols)
+        made.pronunciations = pronunciations
+        return made
+
+
+def pronunciations_of(symbols: Sequence[str]) -> Pronunciations | None:
+    """None where symbols spell words."""
+    return getattr(symbols, "pronunciations", None)
 
 
 @dataclass(frozen=True)

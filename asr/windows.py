@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.types import Hypothesis, Transcript, Word
+from asr.types import Hypothesis, Transcript, Word, pronunciations_of
 
 LogProbs = NDArray[np.float32]
 BLANK = 0
@@ -149,13 +149,13 @@ def join(windows: Iterable[LogProbs], grid: Grid) -> Iterator[LogProbs]:
 
 def cut(parts: Iterable[LogProbs], symbols: Sequence[str], longest: int) -> Iterator[LogProbs]:
     """The stream again in pieces of up to ``longest`` rows that end in pauses, between two words."""
-    space = symbols.index(" ") if " " in symbols else BLANK
+    space, opens = symbols.index(" ") if " " in symbols else BLANK, openings(symbols)
     remaining = iter(parts)
     waiting = next(remaining)
     for part in chain([waiting[:0]], remaining):
         waiting = np.concatenate([waiting, part])
         while len(waiting) > longest:
-            end = longest // 2 + pause(waiting[longest // 2 : longest, : len(symbols)], space)
+            end = longest // 2 + pause(waiting[longest // 2 : longest, : len(symbols)], space, opens)
             yield waiting[:end]
             waiting = waiting[end:]
     yield waiting
@@ -199,14 +199,24 @@ def _averaged(values: NDArray[np.float32], reach: int = 6) -> NDArray[np.float32
     return np.convolve(padded, np.full(2 * reach + 1, 1 / (2 * reach + 1)), "valid").astype(np.float32)
 
 
-def pause(log_probs: LogProbs, space: int) -> int:
-    """The middle of the longest stretch without a letter but with a space, or else of the longest without a letter."""
+def openings(symbols: Sequence[str]) -> NDArray[np.bool_]:
+    """Of each symbol whether it begins a word; of no phone, for these are words only in writing."""
+    begins = [symbol.startswith(" ") for symbol in symbols]
+    return np.array(begins) & (pronunciations_of(symbols) is None)
+
+
+def pause(log_probs: LogProbs, space: int, opens: NDArray[np.bool_]) -> int:
+    """The middle of the longest stretch between two words (it has a space, or a letter behind it that begins one).
+
+    Where there is none, of the longest stretch without a letter.
+    """
     path = log_probs.argmax(axis=1)
     letters = np.flatnonzero((path != BLANK) & (path != space))
     edges = np.concatenate([[-1], letters, [len(path)]])
     lengths = np.diff(edges) - 1
     spaces = np.concatenate([[0], np.cumsum(path == space)])
     has_space = spaces[edges[1:]] > spaces[edges[:-1] + 1]
+    has_space[:-1] |= opens[path[letters]]
     longest = int(np.where(has_space, lengths + len(path), lengths).argmax())
     return int(edges[longest] + 1 + lengths[longest] // 2)
 

@@ -13,9 +13,9 @@ from asr import checkpoint, results
 from asr.decoding import decode_greedy
 from asr.errors import CheckpointError
 from asr.evaluation import Evaluation, evaluate
+from asr.loading import load
 from asr.manifest import read_manifest
 from asr.recipe import attempt
-from asr.recognizer import load
 from asr.results import Result, Score, mean_score
 
 FOLDER = Path(__file__).parent

@@ -36,7 +36,7 @@ FLOORS = {
         ),
         4,
     ),
-    **dict.fromkeys(("recognizer", "hearing", "streaming"), 3),
+    **dict.fromkeys(("recognizer", "loading", "classifier", "hearing", "streaming"), 3),
     **dict.fromkeys(
         (
             "settings",
@@ -55,8 +55,10 @@ FLOORS = {
     **dict.fromkeys(
         ("audio", "audio_files", "av_files", "audio_pipe", "feature_files", "features", "feature_settings"), 1
     ),
-    **dict.fromkeys(("augment_settings", "model_settings", "onnx_file", "windows", "filters"), 1),
-    **dict.fromkeys(("augment", "text", "manifest", "models", "scoring"), 1),
+    **dict.fromkeys(
+        ("augment_settings", "model_settings", "trainer_settings", "onnx_file", "windows", "filters"), 1
+    ),
+    **dict.fromkeys(("augment", "text", "units", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi", "fit"), 1),
     **dict.fromkeys(("errors", "types", "compiled", "wording", "whole_files"), 0),
 }
@@ -64,6 +66,9 @@ FLOORS = {
 SIBLINGS = {
     ("__main__", "cli"),
     ("recognizer", "hearing"),
+    ("loading", "recognizer"),
+    ("loading", "hearing"),
+    ("classifier", "hearing"),
     ("experiment", "config"),
     ("ablation", "config"),
     ("ablation", "recipe"),
@@ -98,6 +103,8 @@ SIBLINGS = {
     ("augment", "augment_settings"),
     ("models", "model_settings"),
     ("text", "onnx_file"),
+    ("units", "text"),
+    ("units", "onnx_file"),
     ("onnx_model", "settings"),
     ("decoding", "lm"),
     ("decoding", "alignment"),
@@ -133,6 +140,7 @@ WITHOUT_TORCH = [
         "feature_files",
         "feature_settings",
         "text",
+        "units",
         "manifest",
     ),
     *(
@@ -143,6 +151,7 @@ WITHOUT_TORCH = [
         "text_alignment",
         "provenance",
         "recognizer",
+        "classifier",
         "hearing",
         "streaming",
         "evaluation",
@@ -383,6 +392,8 @@ def test_every_module_has_its_tests():
         "feature_settings": "features",
         "filters": "features",
         "augment_settings": "augment",
+        "loading": "recognizer",
+        "trainer_settings": "settings",
         "model_settings": "models",
         "errors": "architecture",
         "audio_files": "audio",

@@ -17,8 +17,9 @@ from asr.errors import AudioError, ConfigError
 from asr.features import FrontEnd
 from asr.inputs import load_input
 from asr.manifest import Utterance
-from asr.settings import DataSettings, Settings, TrainerSettings
+from asr.settings import DataSettings, Settings
 from asr.text import TextSettings
+from asr.trainer_settings import TrainerSettings
 from asr.training import train
 
 PITCHES = (150, 250, 350)

@@ -19,6 +19,7 @@ from test_decoding_beam import (
 
 from asr.decoding import BeamDecoder, BeamSettings
 from asr.decoding.hotwords import START, build_hotwords
+from asr.decoding.spelling import Units
 from asr.errors import DecoderError
 
 __all__ = ["bigram"]
@@ -32,7 +33,7 @@ def earned(text: str, boosts: dict[str, float]) -> float:
 
 def walk(text: str, boosts: dict[str, float]) -> tuple[float, list[float]]:
     """What the automaton gives in the end, and after each character."""
-    hotwords = build_hotwords(boosts, SYMBOLS)
+    hotwords = build_hotwords(boosts, Units(SYMBOLS))
     node, total, way = START, 0.0, []
     for character in text:
         symbol = SYMBOLS.index(character)

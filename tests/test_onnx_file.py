@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from asr import checkpoint, onnx_file
 from asr.errors import AsrError, CheckpointError, ConfigError
-from asr.recognizer import load
+from asr.loading import load
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from trainings import train, write_sets
 from asr.config import compose
 from asr.evaluation import Evaluation, evaluate
 from asr.evaluation.scored import score
+from asr.loading import load
 from asr.manifest import Utterance, read_manifest
-from asr.recognizer import load
 from asr.settings import build
 
 FOLDER = Path(__file__).parents[1] / "recipes" / "cells"

@@ -27,8 +27,9 @@ from asr import checkpoint, stored_decoder
 from asr.decoding import BeamDecoder, BeamSettings, decode_greedy
 from asr.decoding.confidence import Calibration
 from asr.errors import AsrError, AudioError, CheckpointError, ConfigError, DecoderError
+from asr.loading import load
 from asr.manifest import Utterance
-from asr.recognizer import Recognizer, load
+from asr.recognizer import Recognizer
 
 TEXTS = random_texts(7, seed=5)
 

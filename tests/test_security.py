@@ -19,7 +19,7 @@ from asr import checkpoint, onnx_file, stored_decoder
 from asr.download import fetch
 from asr.errors import AsrError, CheckpointError, DownloadError, ManifestError
 from asr.lm.ngram import NGram
-from asr.recognizer import load
+from asr.loading import load
 from asr.shards import read_shards
 from asr.stored_decoder import StoredDecoder
 

@@ -13,13 +13,13 @@ from asr.settings import (
     DataSettings,
     RecognizerSettings,
     Settings,
-    TrainerSettings,
     build,
     load_yaml,
     nearest,
     save_yaml,
     to_dict,
 )
+from asr.trainer_settings import TrainerSettings
 
 
 def test_nested_values_become_nested_settings():

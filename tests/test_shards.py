@@ -22,9 +22,10 @@ from asr.errors import AudioError, ManifestError
 from asr.features import FrontEnd
 from asr.inputs import load_input
 from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.settings import DataSettings, Settings, TrainerSettings
+from asr.settings import DataSettings, Settings
 from asr.shards import read_shards, read_utterances
 from asr.text import TextSettings
+from asr.trainer_settings import TrainerSettings
 from asr.training import train
 
 

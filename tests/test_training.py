@@ -27,7 +27,8 @@ from asr.errors import ConfigError
 from asr.evaluation import evaluate
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.models.losses import ctc_losses
-from asr.settings import Settings, TrainerSettings, build, load_yaml, save_yaml
+from asr.settings import Settings, build, load_yaml, save_yaml
+from asr.trainer_settings import TrainerSettings
 from asr.training.module import CTCTraining
 from asr.training.scorer import DevScorer
 

@@ -16,7 +16,8 @@ from trainings import AUGMENT, left_behind, make_settings, rows, train
 
 import asr
 from asr.errors import AudioError, ConfigError
-from asr.settings import Settings, TrainerSettings
+from asr.settings import Settings
+from asr.trainer_settings import TrainerSettings
 from asr.training.module import CTCTraining
 from asr.training.parts import Parts
 from asr.training.tally import Mean, Tally

@@ -19,8 +19,9 @@ from asr.features import FrontEnd
 from asr.manifest import read_manifest, write_manifest
 from asr.models import ModelSettings, RecurrentCTC
 from asr.models.losses import smoothed
-from asr.settings import Settings, TrainerSettings, build
+from asr.settings import Settings, build
 from asr.text import TextSettings
+from asr.trainer_settings import TrainerSettings
 from asr.training import epochs
 from asr.training.module import CTCTraining
 from asr.training.schedule import rate

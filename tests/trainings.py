@@ -11,7 +11,8 @@ from toys import FEATURES, SMALL, random_texts, write_corpus
 
 from asr import training
 from asr.augment import AugmentSettings
-from asr.settings import DataSettings, Settings, TrainerSettings
+from asr.settings import DataSettings, Settings
+from asr.trainer_settings import TrainerSettings
 
 AUGMENT = AugmentSettings(
     speed_min=0.9, speed_max=1.1, gain_min=-6.0, noise_probability=0.5, time_masks=1, feature_masks=1

@@ -12,7 +12,7 @@ from asr.audit.evidence import Evidence, Rivals, weigh
 from asr.audit.faults import FAULTS
 from asr.audit.sound import Sound, measure_sound
 from asr.decoding import decode_greedy, num_cores
-from asr.errors import AsrError
+from asr.errors import AsrError, ConfigError
 from asr.hearing import Heard
 from asr.manifest import Utterance
 from asr.recognizer import Recognizer
@@ -57,6 +57,7 @@ def hear(
     on_progress: Callable[[Utterance], None] = lambda utterance: None,
 ) -> Iterator[Weighed | Unheard]:
     """Those at ``indices``, in that order; rivals are drawn from the texts of all."""
+    _refuse_other_units(recognizer)
     rivals = Rivals([utterance.text for utterance in utterances], recognizer.vocabulary, recognizer.text)
     chosen = set(random.Random(1).sample(list(indices), min(MADE_WRONG, len(indices))))
     sources = [utterances[index] for index in indices]
@@ -88,3 +89,11 @@ def _weigh(
                 wrong[fault] = made
     text = decode_greedy(log_probs, recognizer.vocabulary.symbols, recognizer.acoustic.frame_seconds).text
     return Weighed(index, utterance, text, evidence, measure_sound(utterance), wrong)
+
+
+def _refuse_other_units(recognizer: Recognizer) -> None:
+    if recognizer.text.units != "characters":
+        raise ConfigError(
+            f"asr audit puts words in others' places letter by letter, and this model writes {recognizer.text.units}; "
+            "take one with text.units=characters."
+        )

@@ -17,7 +17,7 @@ from asr.errors import AsrError
 from asr.wording import printable
 
 COMMANDS = (
-    *("transcribe", "align", "listen", "train", "tune", "evaluate", "score", "compare", "audit"),
+    *("transcribe", "classify", "align", "listen", "train", "tune", "evaluate", "score", "compare", "audit"),
     *("export", "inspect", "models", "doctor"),
 )
 """Each a function of the module of its name, in the order of ``asr --help``."""

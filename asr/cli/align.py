@@ -72,8 +72,8 @@ def align(
     """
     from asr import checkpoint
     from asr.decoding import decode_greedy
+    from asr.loading import load
     from asr.provenance import made_by
-    from asr.recognizer import load
 
     pairs = _pairs(inputs)
     chosen = _format(output, format)

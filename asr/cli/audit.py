@@ -163,7 +163,7 @@ def _write(train: Path, utterances: "Sequence[Utterance]") -> None:
 
 def _audit(parts: Parts, utterances: "Sequence[Utterance]", device: str, batch_size: int) -> "Audit":
     from asr.audit import audit as run
-    from asr.recognizer import load
+    from asr.loading import load
 
     with progress_bar() as progress:
         listening = progress.add_task("listening", total=len(utterances))

@@ -173,12 +173,11 @@ def requirements(recipe: str | None, model: str | None) -> "Requirements | None"
     vocabulary = None
     if model is not None:
         from asr import checkpoint
-        from asr.text import Vocabulary
 
         folder = checkpoint.resolve(model)
         settings, vocabulary = (
             checkpoint.load_settings(folder),
-            Vocabulary.load(folder / checkpoint.VOCABULARY),
+            checkpoint.load_vocabulary(folder),
         )
     else:
         from asr import config

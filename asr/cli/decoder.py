@@ -139,10 +139,17 @@ def choose_decoder(options: DecoderOptions, model: str, *, nbest: int = 0) -> tu
     stored = stored_decoder.load(folder)
     if options.decoder is DecoderName.auto and not asks and not stored.uses_beam:
         missing = f"; its weights for beam need {stored.tuned.language_model}: give it as --lm"
-        return "greedy" + missing * stored.lacks_language_model, decode_greedy
+        return _greedy(folder) + missing * stored.lacks_language_model, decode_greedy
     if options.decoder is DecoderName.greedy:
-        return "greedy", decode_greedy
+        return _greedy(folder), decode_greedy
     return _make_beam(options, folder, stored)
+
+
+def _greedy(folder: Path) -> str:
+    from asr import checkpoint
+
+    phones = checkpoint.load_settings(folder).text.units == "phones"
+    return "greedy, which writes phones (--decoder beam writes words)" if phones else "greedy"
 
 
 def made_by_options(model: str, decoder: "Decoder", options: DecoderOptions) -> dict[str, Any]:

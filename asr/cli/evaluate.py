@@ -52,8 +52,8 @@ def evaluate(
     from asr import checkpoint
     from asr.evaluation.groups import check_fields
     from asr.evaluation.transcripts import count_words
+    from asr.loading import load
     from asr.manifest import read_manifest
-    from asr.recognizer import load
 
     utterances = read_manifest(manifest)
     check_fields(utterances, by or [])

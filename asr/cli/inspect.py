@@ -46,7 +46,7 @@ def inspect(
 
         asr inspect call.mp3 -m runs/mine --offset 60 --duration 10 -o call.html --embed-audio
     """
-    from asr.recognizer import load
+    from asr.loading import load
     from asr.report.drawing import draw
     from asr.report.inspection import inspect as look
     from asr.report.inspection import segment, write_page

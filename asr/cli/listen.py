@@ -55,7 +55,7 @@ def listen(
 
         asr listen --file talk.mp3 -f json
     """
-    from asr.recognizer import load
+    from asr.loading import load
     from asr.streaming import EndpointRules, Windows
 
     if list_devices:

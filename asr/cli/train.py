@@ -109,7 +109,7 @@ def _train(settings: "Settings") -> None:
     result = training.train(settings)
     if training.is_first() and result.best_epoch:  # none of a run that was stopped in its first
         say(
-            f"best dev WER {100 * result.dev_wer:.2f} % in epoch {result.best_epoch}, "
+            f"best dev {result.rate} {100 * result.dev_wer:.2f} % in epoch {result.best_epoch}, "
             f"{result.minutes:.1f} minutes; "
             f"next: asr evaluate {settings.data.test or 'test.jsonl'} -m {result.model_dir}"
         )

@@ -144,7 +144,7 @@ class MakeRecognizer:
 
     def __call__(self, quiet: bool = True) -> "Recognizer":
         """Says what was loaded, unless ``quiet``."""
-        from asr.recognizer import load
+        from asr.loading import load
 
         started = time.perf_counter()
         decoder = make_decoder(self.decoding, self.model, nbest=self.nbest, quiet=quiet)

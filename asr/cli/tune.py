@@ -84,19 +84,19 @@ def _tune(
     device: str,
     batch_size: int,
 ) -> "tuple[DevSet, Tuning]":
-    from asr.decoding import BeamDecoder, decode_greedy
+    from asr.decoding import BeamDecoder
     from asr.dev_set import DevSet
     from asr.lm.load import load_language_model
+    from asr.loading import load
     from asr.manifest import read_manifest
-    from asr.recognizer import fitting, load
     from asr.recurrent_lm.load import load_recurrent
     from asr.tuning import tune as choose
 
     utterances = read_manifest(manifest)
     language_model = None if lm is None else load_language_model(lm)
     recurrent = None if rnnlm is None else load_recurrent(rnnlm)
-    recognizer = load(model, device=device, decoder=decode_greedy)
-    fitting(recognizer.acoustic, BeamDecoder())  # refused before the hearing, where it is no model for a beam
+    # With a beam, so that a model for which there is none is refused before the hearing.
+    recognizer = load(model, device=device, decoder=BeamDecoder())
     warm_up(BeamDecoder(language_model=language_model))
     with progress_bar() as progress:
         hearing = progress.add_task("hearing", total=sum(one.duration for one in utterances))
@@ -127,7 +127,9 @@ def _table(found: "Tuning", lm: Path | None) -> str:
         "",
         f"weights: {_weights(found)} ({found.num_trials} settings tried)",
         *(f"with the recurrent model: {_use(trial)}" for trial in found.recurrent[:1]),
-        f"best beam minus greedy: {gain:+.2f} points of WER [{low:+.2f}, {high:+.2f}] (95 %, paired bootstrap)",
+        f"best beam minus greedy: {gain:+.2f} points of WER [{low:+.2f}, {high:+.2f}] (95 %, paired bootstrap)"
+        if found.comparable
+        else "greedy writes phones, whose error rate (PER) stands where the others have WER; the beam is stored",
         "A WER that weights were chosen by is optimistic: report another set's.",
         "",
         "word confidences, expected calibration error (each half of the dev set corrected by the other)",

@@ -130,7 +130,7 @@ def _find_in_utterances(
     settings = requirements.text if requirements else TextSettings()
     texts = {name: [normalize(one.text, settings) for one in manifests[name]] for name in manifests}
     for name, utterances in manifests.items():
-        known = _known_characters(name, texts, requirements)
+        known = _known_characters(name, texts)
         for index, utterance in enumerate(utterances):
             case = _Case(utterance, heard[name][index], texts[name][index], requirements, known)
             for find in _CHECKS:
@@ -138,12 +138,8 @@ def _find_in_utterances(
                     yield Defect(name, index, utterance.name, *finding)
 
 
-def _known_characters(
-    name: str, texts: Mapping[str, Sequence[str]], requirements: Requirements | None
-) -> Set[str] | None:
-    """The vocabulary, or what the first manifest would make of it; None for the first manifest itself."""
-    if requirements and requirements.vocabulary is not None:
-        return set(requirements.vocabulary.symbols)
+def _known_characters(name: str, texts: Mapping[str, Sequence[str]]) -> Set[str] | None:
+    """What the first manifest would make of the vocabulary; None for the first manifest itself."""
     first = next(iter(texts))
     return None if name == first else set("".join(texts[first])) | {" "}
 
@@ -213,17 +209,25 @@ def _find_extreme_rate(case: _Case) -> _Found:
 
 
 def _find_unknown_characters(case: _Case) -> _Found:
-    if case.known is None:
-        return
-    unknown = [character for character in dict.fromkeys(case.text) if character not in case.known]
+    unknown = _unknown(case)
     if unknown:
-        names = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown[:5])
+        names = ", ".join(
+            f"{one!r} (U+{ord(one):04X})" if len(one) == 1 else repr(one) for one in unknown[:5]
+        )
         refused = case.requirements is None or case.requirements.text.unknown == "error"
         yield _Finding(
             "characters",
             f"no symbol is known for {names}; correct the text, or set text.unknown to skip or replace",
             "error" if refused else "warning",
         )
+
+
+def _unknown(case: _Case) -> list[str]:
+    """Characters, or of a model that writes none words."""
+    if case.requirements is not None and case.requirements.vocabulary is not None:
+        return case.requirements.vocabulary.unknown_characters(case.text)
+    known = case.known
+    return [] if known is None else [one for one in dict.fromkeys(case.text) if one not in known]
 
 
 _CHECKS: Sequence[Callable[[_Case], _Found]] = (

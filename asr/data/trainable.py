@@ -22,7 +22,7 @@ class Skipped(NamedTuple):
 def count_unknown(
     utterances: Sequence[Utterance], vocabulary: Vocabulary, text: TextSettings
 ) -> Counter[str]:
-    """How often each character without a symbol occurs, where the settings let it be skipped or replaced.
+    """How often each character without a symbol, or of phones each word, occurs where the settings let that be.
 
     Raises:
         VocabularyError: the settings do not; the utterance and the character are named.
@@ -30,9 +30,7 @@ def count_unknown(
     counts: Counter[str] = Counter()
     for utterance in utterances:
         _encode(utterance, vocabulary, text)
-        counts.update(
-            character for character in normalize(utterance.text, text) if character not in vocabulary
-        )
+        counts.update(vocabulary.unknown_in(normalize(utterance.text, text)))
     return counts
 
 

@@ -1,7 +1,8 @@
 """log_probs to a hypothesis; a decoder is ``(log_probs, symbols, frame_seconds, ...) -> Hypothesis``."""
 
 from asr.decoding.attention import AttentionDecoder, AttentionSearch, attend
-from asr.decoding.decoder import BeamDecoder, BeamSettings, BeamStream, num_cores
+from asr.decoding.beam_settings import BeamSettings
+from asr.decoding.decoder import BeamDecoder, BeamStream, num_cores
 from asr.decoding.greedy import decode_greedy
 from asr.decoding.stream import GreedyStream, Partial, open_stream
 

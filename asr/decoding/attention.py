@@ -225,9 +225,9 @@ def _words(
     words = make_words(text.labels, spans, log_probs, symbols, frame_seconds)
     letters: list[list[float]] = [[]]
     for label, log_prob in zip(text.labels, text.log_probs, strict=False):
-        if symbols[label] == " ":
+        if symbols[label].startswith(" "):
             letters.append([])
-        else:
+        if symbols[label] != " ":
             letters[-1].append(log_prob)
     surely = [min(1.0, math.exp(sum(some) / len(some))) for some in letters if some]
     return tuple(replace(word, confidence=one) for word, one in zip(words, surely, strict=True))

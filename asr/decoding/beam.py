@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asr.compiled import compiled_bare
-from asr.decoding.lexicon import UNKNOWN_NODE
+from asr.decoding.lexicon import ROOT, UNKNOWN_NODE
 from asr.decoding.prefixes import (
-    ALIKE,
     BLANK,
     CHARACTERS,
     WORDS,
@@ -60,7 +59,7 @@ class Candidates(NamedTuple):
     source: Any
     label: Any
     word: Any
-    """Node of the lexicon."""
+    """Node of the lexicon; 0 between words."""
     state: Any
     """Of the n-gram."""
     gain: Any
@@ -71,12 +70,14 @@ class Candidates(NamedTuple):
 
 
 @compiled_bare
-def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, beam, num_nodes, num_beams):  # type: ignore[no-untyped-def]
+def search(  # type: ignore[no-untyped-def]
+    probs, frame, options, spelling, lexicon, hotwords, ngram, workspace, tree, beam, num_nodes, num_beams
+):
     """Advance a beam from ``frame`` on, in place; feeding chunks is feeding them at once.
 
     Args:
         probs: ``(time, vocab)`` probabilities.
-        lexicon: arrays of a ``Lexicon`` with weights, see there.
+        spelling, lexicon: arrays of a ``Spelling`` and of a ``WeightedLexicon``, see there.
         hotwords: next node and factor, ``(num_nodes, vocab)`` each.
         ngram: the arrays of an ``NGram``.
         workspace: as ``make_workspace`` made it.
@@ -93,11 +94,11 @@ def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, bea
     taken_out = 0.0
     while frame < len(probs):
         row = probs[frame]
-        num_tokens, has_space = _tokens(
-            row, options.token_share, options.max_tokens, options.space, tokens, order
+        num_tokens, has_opening = _tokens(
+            row, options.token_share, options.max_tokens, spelling.opens, tokens, order
         )
         if num_nodes + options.width > len(tree) or (
-            has_space and options.asks and num_unasked(tree, nodes, num_beams)
+            has_opening and options.asks and num_unasked(tree, nodes, num_beams)
         ):
             break
         frame += 1
@@ -109,8 +110,8 @@ def search(probs, frame, options, lexicon, hotwords, ngram, workspace, tree, bea
                 candidates.score, arrived,
             )  # fmt: skip
             count, best = _extend(
-                row, frame, tokens, num_tokens, options, lexicon, hotwords, ngram, tree, beam, num_beams,
-                candidates, arrived, best,
+                row, frame, tokens, num_tokens, options, spelling, lexicon, hotwords, ngram, tree, beam,
+                num_beams, candidates, arrived, best,
             )  # fmt: skip
             count = best_of(
                 candidates.score, count, options.width, best * options.beam_share, kept, bits, buckets, order
@@ -132,7 +133,7 @@ def _rescale(blanks, labels, num_beams, best):  # type: ignore[no-untyped-def]
 
 
 @compiled_bare
-def _tokens(row, share, most, space, tokens, order):  # type: ignore[no-untyped-def]
+def _tokens(row, share, most, opens, tokens, order):  # type: ignore[no-untyped-def]
     """The labels worth trying: near enough to the best, the best of them where they are too many."""
     best = row[BLANK]
     for label in range(BLANK + 1, len(row)):
@@ -148,10 +149,10 @@ def _tokens(row, share, most, space, tokens, order):  # type: ignore[no-untyped-
             if row[label] >= floor and count < most:
                 tokens[count] = label
                 count += 1
-    has_space = False
+    has_opening = False
     for index in range(count):
-        has_space |= tokens[index] == space
-    return count, has_space
+        has_opening |= opens[tokens[index]]
+    return count, has_opening
 
 
 @compiled_bare
@@ -199,40 +200,44 @@ def _stay_or_arrive(  # type: ignore[no-untyped-def]
 
 @compiled_bare
 def _extend(  # type: ignore[no-untyped-def]
-    row, stamp, tokens, num_tokens, options, lexicon, hotwords, ngram, tree, beam, num_beams, candidates,
-    arrived, best,
+    row, stamp, tokens, num_tokens, options, spelling, lexicon, hotwords, ngram, tree, beam, num_beams,
+    candidates, arrived, best,
 ):  # fmt: skip
     """New prefixes, those that will not be kept in any case left out. Returns all candidates and the best share."""
     nodes, lasts, blanks, labels = beam
     mode, space, alpha, beta = options.mode, options.space, options.alpha, options.beta
     has_hotwords, beam_share = options.has_hotwords, options.beam_share
+    letters, ends, opens, reach = spelling
     mask, first, gains, fall = lexicon.mask, lexicon.first, lexicon.gain, lexicon.fall
     word_of, most, hot_gain = lexicon.word_of, lexicon.most, hotwords.gain
     sources, new_labels, words, states, new_gains, _, scores = candidates
-    reach = hotwords.reach * (1.0 if mode == ALIKE else lexicon.reach)
     count, floor = num_beams, best * beam_share
     for slot in range(num_beams):
         node, prefix = nodes[slot], tree[nodes[slot]]
         for index in range(num_tokens):
             label = tokens[index]
+            opening = opens[label]
             # A label after itself is a new one only behind a blank.
             score = row[label] * (blanks[slot] if label == lasts[slot] else blanks[slot] + labels[slot])
             # Do not ask the lexicon or the n-gram where their best answer would not help.
-            if score * (hotwords.reach * most[prefix.word] if label == space else reach) <= floor:
+            if score * (reach[label] * most[prefix.word] if opening else reach[label]) <= floor:
                 continue
             if arrived[slot, label] == stamp or (label == space and (lasts[slot] in (space, BLANK))):
                 continue
             word, state, gain = 0, prefix.state, 1.0
             if mode == WORDS:
-                if label == space:
+                word = prefix.word
+                if opening:
                     end_word(tree, node, alpha, lexicon, ngram)
-                    state, gain = prefix.ending_state, prefix.ending
-                else:
-                    word = child_of(prefix.word, label, mask, first)
-                    gain = fall[prefix.word] if word == UNKNOWN_NODE else gains[word]
+                    word, state, gain = ROOT, prefix.ending_state, prefix.ending
+                for place in range(ends[label], ends[label + 1]):
+                    before, word = word, child_of(word, letters[place], mask, first)
+                    gain *= fall[before] if word == UNKNOWN_NODE else gains[word]
             elif mode == CHARACTERS:
-                log_prob, state = step(ngram, prefix.state, word_of[label])
-                gain = np.exp(alpha * log_prob + beta)
+                # The space with which a first word begins is not in the text.
+                for place in range(ends[label] + (opening and lasts[slot] == BLANK), ends[label + 1]):
+                    log_prob, state = step(ngram, state, word_of[letters[place]])
+                    gain *= np.exp(alpha * log_prob + beta)
             if has_hotwords:
                 gain *= hot_gain[prefix.hot, label]
             score *= gain

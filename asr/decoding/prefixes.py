@@ -28,6 +28,7 @@ PREFIX = np.dtype(
         ("state", np.int32),  # of the n-gram, after the words that have ended
         ("hot", np.int32),  # node of the hotwords
         ("ending_state", np.int32),
+        ("ending_word", np.int32),  # node of the lexicon: the word that ends here, of those that sound alike
         ("ending", np.float64),  # factor for ending its word here, or NOT_ASKED
         ("gain", np.float64),  # factor of its last label
     ],
@@ -103,11 +104,20 @@ def end_word(tree, node, alpha, lexicon, ngram):  # type: ignore[no-untyped-def]
     if prefix.ending != NOT_ASKED:
         return
     word = prefix.word
+    prefix.ending_word = word
     if word == 0:  # a space at the beginning: no word
         prefix.ending, prefix.ending_state = 1.0, prefix.state
-    else:
-        log_prob, prefix.ending_state = step(ngram, prefix.state, lexicon.word_of[word])
-        prefix.ending = np.exp(alpha * log_prob + lexicon.bonus[word] - lexicon.promise[word])
+        return
+    promise = lexicon.promise[word]
+    log_prob, prefix.ending_state = step(ngram, prefix.state, lexicon.word_of[word])
+    prefix.ending = np.exp(alpha * log_prob + lexicon.bonus[word] - promise)
+    other = lexicon.alike[word]
+    while other > 0:
+        log_prob, state = step(ngram, prefix.state, lexicon.word_of[other])
+        ending = np.exp(alpha * log_prob + lexicon.bonus[other] - promise)
+        if ending > prefix.ending:
+            prefix.ending, prefix.ending_state, prefix.ending_word = ending, state, other
+        other = lexicon.alike[other]
 
 
 @compiled
@@ -173,7 +183,7 @@ def grow(tree, node, parent, label, word, state, gain):  # type: ignore[no-untyp
     prefix.first_child, prefix.sibling = -1, before.first_child
     before.first_child = node
     prefix.word, prefix.state = word, state
-    prefix.gain, prefix.ending, prefix.ending_state = gain, NOT_ASKED, 0
+    prefix.gain, prefix.ending, prefix.ending_state, prefix.ending_word = gain, NOT_ASKED, 0, 0
 
 
 @compiled

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decoding.decoder import BeamDecoder, BeamSettings
+from asr.decoding.beam_settings import BeamSettings
+from asr.decoding.decoder import BeamDecoder
 from asr.decoding.search import Search
 from asr.errors import DecoderError
 from asr.lm.interpolated import Interpolated, mix

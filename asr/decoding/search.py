@@ -1,26 +1,15 @@
 """One search as an object: the arrays that the compiled code works on, and what is in them at any moment."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decoding.hotwords import Hotwords
-from asr.decoding.lexicon import ROOT, WeightedLexicon
-from asr.lm.words import Asked, NGramModel, WordModel
-
-if TYPE_CHECKING:
-    from asr.decoding.prefixes import Options
-
-
-class Scorer(NamedTuple):
-    """What a search knows besides the sounds; the same for every recording."""
-
-    options: "Options"
-    lexicon: WeightedLexicon
-    hotwords: Hotwords
-    language_model: WordModel | None
+from asr.decoding.lexicon import ROOT
+from asr.decoding.scorer import Scorer
+from asr.decoding.stream import Partial
+from asr.lm.words import Asked, NGramModel
 
 
 class Found(NamedTuple):
@@ -56,7 +45,7 @@ class Search:
         ngram = model if isinstance(model, NGramModel) and self._asked is None else None
         begin = self._asked or ngram
         state = begin.bos_state if begin is not None else 0
-        self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, prefixes.NOT_ASKED, 1.0)
+        self._tree[0] = (-1, prefixes.BLANK, -1, -1, 0, ROOT, state, 0, 0, 0, prefixes.NOT_ASKED, 1.0)
         self._ngram = _NO_NGRAM if ngram is None else ngram.arrays
         self._workspace = beam.make_workspace(scorer.options, num_symbols)
         self._num_nodes = self._num_beams = 1
@@ -70,6 +59,7 @@ class Search:
                 probs,
                 frame,
                 self._scorer.options,
+                self._scorer.spelling,
                 self._scorer.lexicon,
                 self._scorer.hotwords,
                 self._ngram,
@@ -115,14 +105,39 @@ class Search:
         labels: list[int] = self._prefixes.labels_of(self._tree, prefix).tolist()
         return labels
 
-    def best(self) -> list[int]:
-        """The labels of the prefix that is best at this moment, its last word not ended."""
-        shares = self._beam.blank[: self._num_beams] + self._beam.label[: self._num_beams]
-        return self.labels(int(self._nodes[shares.argmax()]))
+    def text(self, prefix: int) -> str:
+        """A prefix as a whole text."""
+        units = self._scorer.units
+        if units.pronunciations:
+            last = int(self._tree["ending_word"][prefix])
+            return " ".join(
+                [*(word for _, word in self._ended(prefix)), *([self._scorer.names[last]] if last else [])]
+            )
+        return " ".join("".join([units.symbols[label] for label in self.labels(prefix)]).split())
 
-    def num_stable(self) -> int:
-        """The number of labels that all prefixes of the beam share: whatever comes, they will not change."""
-        return int(self._prefixes.num_shared(self._tree, self._nodes))
+    def partial(self) -> Partial:
+        """The prefix that is best at this moment, its last word not ended; of sounds, the words that have ended."""
+        shares = self._beam.blank[: self._num_beams] + self._beam.label[: self._num_beams]
+        best = int(self._nodes[shares.argmax()])
+        # What all prefixes of the beam share will not change, whatever comes.
+        num_stable = int(self._prefixes.num_shared(self._tree, self._nodes))
+        units = self._scorer.units
+        if units.pronunciations:
+            ended = self._ended(best)
+            stable = [word for place, word in ended if place < num_stable]
+            return Partial(" ".join(word for _, word in ended), len(" ".join(stable)))
+        symbols = [units.symbols[label] for label in self.labels(best)]
+        return Partial("".join(symbols).lstrip(), len("".join(symbols[:num_stable]).lstrip()))
+
+    def _ended(self, prefix: int) -> list[tuple[int, str]]:
+        """Behind how many labels each word of a prefix ended, and the word."""
+        labels, ended = self.labels(prefix), []
+        opens = self._scorer.spelling.opens
+        for place in range(len(labels) - 1, -1, -1):
+            prefix = int(self._tree["parent"][prefix])
+            if opens[labels[place]] and (word := int(self._tree["ending_word"][prefix])):
+                ended.append((place, self._scorer.names[word]))
+        return ended[::-1]
 
     @property
     def _nodes(self) -> NDArray[np.int32]:
@@ -137,16 +152,23 @@ class Search:
 
     def _answer(self) -> None:
         """What ``end_word`` does, with a model that only Python can ask: about all words at once."""
-        options, lexicon, asked = self._scorer.options, self._scorer.lexicon, self._asked
+        tree, options, lexicon, asked = self._tree, self._scorer.options, self._scorer.lexicon, self._asked
         assert asked is not None
-        nodes = self._nodes[self._tree["ending"][self._nodes] == self._prefixes.NOT_ASKED]
-        self._tree["ending"][nodes], self._tree["ending_state"][nodes] = 1.0, self._tree["state"][nodes]
-        nodes = nodes[self._tree["word"][nodes] != 0]
-        words = self._tree["word"][nodes]
-        answers = asked.advance_all(self._tree["state"][nodes].tolist(), lexicon.word_of[words].tolist())
-        for node, word, (log_prob, state) in zip(nodes, words, answers, strict=True):
-            score = options.alpha * log_prob + lexicon.bonus[word] - lexicon.promise[word]
-            self._tree["ending"][node], self._tree["ending_state"][node] = np.exp(score), state
+        nodes = self._nodes[tree["ending"][self._nodes] == self._prefixes.NOT_ASKED]
+        tree["ending"][nodes], tree["ending_state"][nodes] = 1.0, tree["state"][nodes]
+        nodes = nodes[tree["word"][nodes] != 0]
+        words = tree["word"][nodes]
+        promises, tree["ending"][nodes] = lexicon.promise[words], 0.0
+        while len(nodes):
+            answers = asked.advance_all(tree["state"][nodes].tolist(), lexicon.word_of[words].tolist())
+            for node, word, promise, (log_prob, state) in zip(nodes, words, promises, answers, strict=True):
+                ending = np.exp(options.alpha * log_prob + lexicon.bonus[word] - promise)
+                if ending > tree["ending"][node] or not tree["ending_word"][node]:
+                    tree["ending"][node], tree["ending_state"][node] = ending, state
+                    tree["ending_word"][node] = word
+            # The next word that sounds like it, where there is one.
+            alike = lexicon.alike[words]
+            nodes, words, promises = nodes[alike != 0], alike[alike != 0], promises[alike != 0]
 
     def _sentence_ends(self) -> NDArray[np.float64]:
         asked, states = self._asked, self._tree["ending_state"][self._nodes].tolist()

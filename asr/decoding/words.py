@@ -33,16 +33,16 @@ def make_words(
     symbols: Sequence[str],
     frame_seconds: float,
 ) -> tuple[Word, ...]:
-    """The words between the spaces, in order, inside the recording and never one over the other.
+    """The words, which begin at or behind spaces, in order, inside the recording and never one over the other.
 
     Their beginnings and ends are off by some 40 ms (median) on connected digits. A word's confidence is the
     geometric mean of its labels' probabilities, each taken at its surest frame.
     """
     words: list[list[tuple[int, Span]]] = [[]]
     for label, span in zip(labels, spans, strict=True):
-        if symbols[label] == " ":
+        if symbols[label].startswith(" "):
             words.append([])
-        else:
+        if symbols[label] != " ":
             words[-1].append((label, span))
     words = [word for word in words if word]
     times = word_frames([(word[0][1][0], word[-1][1][1]) for word in words], log_probs, frame_seconds)
@@ -101,7 +101,7 @@ def _decay(odds: NDArray[np.floating[Any]]) -> int:
 
 
 def _text(word: Sequence[tuple[int, Span]], symbols: Sequence[str]) -> str:
-    return "".join(symbols[label] for label, _ in word)
+    return "".join(symbols[label] for label, _ in word).strip()
 
 
 def _confidence(word: Sequence[tuple[int, Span]], log_probs: NDArray[np.floating[Any]]) -> float:

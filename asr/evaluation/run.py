@@ -11,7 +11,6 @@ from asr.evaluation.scored import Evaluation, Scored, Setup, describe, score
 from asr.hearing import Heard
 from asr.manifest import Utterance
 from asr.recognizer import Recognizer
-from asr.text import normalize
 from asr.types import Transcript
 
 Outcome = tuple[Transcript | AsrError, str | None]
@@ -32,7 +31,7 @@ def evaluate(
     where the recognizer's decoder is another.
     """
     started = time.perf_counter()
-    setup = replace(setup, normalization=describe(recognizer.text))
+    setup = replace(setup, normalization=describe(recognizer.text), rate=recognizer.rate)
     scored = []
     for utterance, outcome in zip(
         utterances, _transcribe(recognizer, utterances, batch_size, nbest), strict=True
@@ -56,14 +55,14 @@ def _transcribe(
 
 
 def _greedy(recognizer: Recognizer, heard: Heard) -> str | None:
-    if recognizer.decoder is decode_greedy:
-        return None
+    if recognizer.decoder is decode_greedy or recognizer.vocabulary.rate != recognizer.rate:
+        return None  # phones are no words to compare with
     symbols, frame_seconds = recognizer.vocabulary.symbols, recognizer.acoustic.frame_seconds
     return decode_greedy(heard.log_probs, symbols, frame_seconds).text
 
 
 def _score(recognizer: Recognizer, utterance: Utterance, outcome: Outcome, setup: Setup) -> Scored:
-    reference = normalize(utterance.text, recognizer.text)
+    reference = recognizer.reference(utterance.text)
     transcript, greedy = outcome
     if isinstance(transcript, AsrError):
         return score(utterance, reference, "", str(transcript), weights=setup.weights)

@@ -29,6 +29,8 @@ class Setup:
     """Of the alignment of words; characters are always jiwer's."""
     version: str = ""
     date: str = ""
+    rate: str = "WER"
+    """WER, of words, or PER, of phones, which then stand where words do."""
 
 
 def describe(text: TextSettings | None) -> str:
@@ -158,7 +160,7 @@ def summary(evaluation: Evaluation) -> str:
     wrong, count = evaluation.sentence_errors, len(evaluation.utterances)
     return "\n".join(
         [
-            scoring.wer_line(evaluation.words),
+            scoring.wer_line(evaluation.words, evaluation.setup.rate),
             *_intervals(evaluation),
             scoring.wer_line(evaluation.characters, "CER"),
             f"%SER {100 * wrong / max(count, 1):.2f} [ {wrong} / {count} ]",

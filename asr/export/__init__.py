@@ -121,7 +121,8 @@ def _difference(model: Model, session: "InferenceSession", features: bool) -> fl
 
 
 def _texts(place: Path) -> dict[str, str]:
-    paths = [place / name for name in (checkpoint.CONFIG, checkpoint.VOCABULARY, checkpoint.CARD)]
+    names = (checkpoint.CONFIG, checkpoint.VOCABULARY, onnx_file.DICTIONARY, checkpoint.CARD)
+    paths = [place / name for name in names]
     return {path.name: path.read_text(encoding="utf-8") for path in paths if path.exists()}
 
 

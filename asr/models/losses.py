@@ -49,3 +49,8 @@ def label_losses(log_probs: Tensor, targets: Tensor, target_lengths: Tensor) -> 
     found = log_probs.gather(2, wanted.unsqueeze(2)).squeeze(2)
     counted = valid_positions(target_lengths + 1, wanted.shape[1])
     return -torch.where(counted, found, 0.0).sum(dim=1)
+
+
+def class_losses(log_probs: Tensor, targets: Tensor) -> Tensor:
+    """The cross-entropy ``(batch,)`` in nats of one label a recording, whose scores are ``(batch, 1, vocab)``."""
+    return nn.functional.nll_loss(log_probs[:, 0], targets[:, 0], reduction="none")

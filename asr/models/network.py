@@ -42,55 +42,68 @@ class RecurrentBlock(nn.Module):
         return normalized
 
 
-class RecurrentCTC(nn.Module):
-    """The network behind every model of ours; what it is made of, ``ModelSettings`` says."""
+class Encoder(nn.Module):
+    """What every model of ours begins with; what it is made of, ``ModelSettings`` says."""
 
     of_vocabulary: tuple[str, ...] = ("head",)
     """The parts whose weights are of use with one vocabulary only."""
 
-    def __init__(self, settings: ModelSettings, num_features: int, vocabulary_size: int):
+    def __init__(self, settings: ModelSettings, num_features: int):
         super().__init__()
         self.subsampling = Subsampling(
             num_features, settings.num_channels, settings.subsampling, settings.kernel_size, settings.dropout
         )
         blocks: list[RecurrentBlock] = []
         width = settings.num_channels
-        *between, before_head = settings.dropouts
-        for dropout in between:
+        for dropout in settings.dropouts[:-1]:
             blocks.append(RecurrentBlock(settings, width, dropout))
             width = blocks[-1].num_outputs
         self.blocks = nn.ModuleList(blocks)
-        self.num_hidden = width
         self.lookahead = Lookahead(width, settings.lookahead) if settings.lookahead else None
-        self.head = nn.Sequential(nn.Dropout(before_head), nn.Linear(width, vocabulary_size))
+        self.num_outputs = width
 
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """``(batch, time, feature)`` to log_probs ``(batch, time / stride, vocab)`` and their lengths."""
-        hidden, lengths = self.encode(features, lengths)
-        return self.conclude(hidden, lengths), lengths
+    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``(batch, time, feature)`` to ``(batch, time / stride, num_outputs)`` and their lengths."""
+        hidden, lengths = self.subsampling(features, lengths)
+        for block in self.blocks:
+            hidden = block(hidden, lengths)
+        return hidden, lengths
 
     def outputs(self, features: Tensor, lengths: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
-        """What the loss is computed from; other kinds of networks need the texts ``targets (batch, label)`` for it."""
+        """What the loss is computed from; some kinds of networks need the texts ``targets (batch, label)`` for it."""
         return self(features, lengths)  # type: ignore[no-any-return]
 
     def losses(
         self, outputs: tuple[Tensor, ...], targets: Tensor, target_lengths: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
         """The loss ``(batch,)`` of each utterance in nats, infinite where it has none; and what is to be minimised."""
+        raise NotImplementedError
+
+    def rows(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """All that is known of each frame: the log_probs, and to their right what some kinds of networks add."""
+        return self(features, lengths)  # type: ignore[no-any-return]
+
+
+class RecurrentCTC(Encoder):
+    """Scores of symbols for each frame."""
+
+    def __init__(self, settings: ModelSettings, num_features: int, vocabulary_size: int):
+        super().__init__(settings, num_features)
+        before_head = settings.dropouts[-1]
+        self.head = nn.Sequential(nn.Dropout(before_head), nn.Linear(self.num_outputs, vocabulary_size))
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``(batch, time, feature)`` to log_probs ``(batch, time / stride, vocab)`` and their lengths."""
+        hidden, lengths = self.encode(features, lengths)
+        return self.conclude(hidden, lengths), lengths
+
+    def losses(
+        self, outputs: tuple[Tensor, ...], targets: Tensor, target_lengths: Tensor, smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        """The CTC losses; see ``Encoder.losses``."""
         log_probs, lengths = outputs
         losses = ctc_losses(log_probs, lengths, targets, target_lengths)
         return losses, smoothed(losses, log_probs, lengths, smoothing)
-
-    def rows(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """All that is known of each frame: the log_probs, and to their right what other kinds of networks add."""
-        return self(features, lengths)  # type: ignore[no-any-return]
-
-    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What the recurrent layers hear: ``(batch, time / stride, width)``, and the lengths."""
-        hidden, lengths = self.subsampling(features, lengths)
-        for block in self.blocks:
-            hidden = block(hidden, lengths)
-        return hidden, lengths
 
     def conclude(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         """What follows the recurrent layers: ``(batch, time, width)`` to log_probs ``(batch, time, vocab)``."""

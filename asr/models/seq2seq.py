@@ -17,7 +17,7 @@ class Seq2Seq(RecurrentCTC):
     def __init__(self, settings: ModelSettings, num_features: int, vocabulary_size: int):
         super().__init__(settings, num_features, vocabulary_size)
         self.ctc_weight = settings.attention.ctc_weight
-        self.speller = Speller(settings.attention, self.num_hidden, vocabulary_size)
+        self.speller = Speller(settings.attention, self.num_outputs, vocabulary_size)
 
     def rows(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The log_probs of the CTC head, and to their right what the decoder attends to."""

@@ -96,7 +96,7 @@ def look(
 
 def name_symbol(symbol: str) -> str:
     """As it can be seen: the blank as a dash, the space as a mark."""
-    return {"<blank>": "–", " ": "␣"}.get(symbol, symbol)
+    return {"<blank>": "–"}.get(symbol, symbol.replace(" ", "␣"))
 
 
 def _attention(

@@ -55,7 +55,11 @@ class Progress(Callback):
         speed = self.heard / (time.perf_counter() - self.started)
         loss = float(outputs["loss"]) if outputs else float("nan")
         history = self.scorer.history
-        dev = f"dev WER {100 * history[-1]['dev_wer']:.1f} %  " if history else ""
+        dev = (
+            f"dev {self.scorer.model.vocabulary.rate} {100 * history[-1]['dev_wer']:.1f} %  "
+            if history
+            else ""
+        )
         self.progress.update(
             self.task,
             advance=seconds,

@@ -47,6 +47,8 @@ class TrainingResult:
     """Of the steps of all epochs, those of earlier starts too; scoring dev comes besides."""
     interrupted: int
     """The signal that ended it before its time, 0 for none."""
+    rate: str = "WER"
+    """What ``dev_wer`` is: PER where greedy decoding writes phones."""
 
 
 class _EpochData(lightning.LightningDataModule):
@@ -107,14 +109,17 @@ def _train(settings: Settings, console: Console) -> TrainingResult:
     _fit(parts, _callbacks(parts, scorer, stop, console) if distributed.is_first() else [scorer, stop])
     minutes = sum(row["seconds"] for row in scorer.history) / 60
     best = distributed.from_first(lambda: checkpoint.resolve(run_dir))
-    return TrainingResult(best, scorer.best[0], scorer.best_epoch, minutes, stop.received)
+    rate = parts.model.vocabulary.rate
+    return TrainingResult(best, scorer.best[0], scorer.best_epoch, minutes, stop.received, rate)
 
 
 def _callbacks(parts: Parts, scorer: DevScorer, stop: StopOnSignal, console: Console) -> list[Callback]:
     """What happens around the steps where a training prints and writes, in its order."""
     trainer = parts.settings.trainer
+    # What is followed from frame to frame needs scores of each, and all of them at once.
+    watched = trainer.watch_gradients and not trainer.chunk_seconds and parts.model.acoustic.kind.writes_texts
     return [
-        *([GradientWatch(parts)] if trainer.watch_gradients and not trainer.chunk_seconds else []),
+        *([GradientWatch(parts)] if watched else []),
         scorer,
         RunReport(parts, scorer.run_dir, scorer),
         GradientPicture(scorer.run_dir, scorer),

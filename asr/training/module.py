@@ -18,7 +18,7 @@ from asr.errors import CheckpointError
 from asr.manifest import Utterance
 from asr.settings import Settings, build
 from asr.training import distributed
-from asr.training.chunks import InChunks, chunk_frames
+from asr.training.chunks import learner
 from asr.training.gradients import Gradients
 from asr.training.optimizer import adamw
 from asr.training.precision import scaler, unscale
@@ -52,8 +52,7 @@ class CTCTraining(lightning.LightningModule):
         self.settings = settings
         self.utterances = utterances
         self.steps_per_epoch = steps_per_epoch
-        chunk = chunk_frames(settings)
-        self.learner = InChunks(acoustic.network, chunk) if chunk else acoustic.network
+        self.learner = learner(acoustic.network, settings)
         """What the loss is computed by: the network on whole utterances, or chunk by chunk."""
         self.average = MovingAverage(acoustic, settings.trainer.ema) if settings.trainer.ema else None
         self.plateau_scale = 1.0

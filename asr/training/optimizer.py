@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from asr.settings import TrainerSettings
+from asr.trainer_settings import TrainerSettings
 
 
 def adamw(weights: Iterable[nn.Parameter], settings: TrainerSettings) -> torch.optim.AdamW:

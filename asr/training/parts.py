@@ -27,11 +27,11 @@ from asr.features import FrontEnd
 from asr.manifest import Utterance
 from asr.settings import RecognizerSettings, Settings
 from asr.shards import read_utterances
-from asr.text import Vocabulary
 from asr.training import distributed
 from asr.training.module import CTCTraining
 from asr.training.precision import refuse_unfit
 from asr.training.transfer import freeze, inherit, shared_vocabulary
+from asr.units import build_vocabulary
 from asr.wording import counted
 
 
@@ -49,7 +49,7 @@ class Parts:
         self.sets = {"train": utterances, "dev": self.dev}
         if settings.data.test and os.path.exists(settings.data.test):
             self.sets["test"] = read_utterances(settings.data.test)
-        vocabulary = Vocabulary.build((u.text for u in utterances), settings.text)
+        vocabulary = build_vocabulary((u.text for u in utterances), settings.text)
         source = checkpoint.load(settings.trainer.init_from) if settings.trainer.init_from else None
         if source:
             vocabulary = shared_vocabulary(source, vocabulary, [u.text for u in utterances], settings.text)
@@ -126,9 +126,10 @@ class Parts:
         counts = count_unknown(dev, self.model.vocabulary, self.settings.text)
         if counts:
             names = ", ".join(
-                f"{character!r} {counted(count, 'time')}" for character, count in counts.most_common(10)
+                f"{unknown!r} {counted(count, 'time')}" for unknown, count in counts.most_common(10)
             )
-            say(console, f"dev: {counted(counts.total(), 'character')} that no training text has: {names}")
+            what = "word" if self.settings.text.units in ("phones", "labels") else "character"
+            say(console, f"dev: {counted(counts.total(), what)} that the model cannot write: {names}")
 
     def _store_statistics(self, inherited: bool) -> None:
         theirs = self.model.acoustic.front_end

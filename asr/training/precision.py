@@ -10,7 +10,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from asr.acoustic import pick_device
 from asr.errors import ConfigError
-from asr.settings import TrainerSettings
+from asr.trainer_settings import TrainerSettings
 
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

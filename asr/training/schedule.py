@@ -2,7 +2,7 @@
 
 import math
 
-from asr.settings import TrainerSettings
+from asr.trainer_settings import TrainerSettings
 
 
 def rate(settings: TrainerSettings, step: int, steps_per_epoch: int, plateau_scale: float = 1.0) -> float:

@@ -93,7 +93,7 @@ class DevScorer(Callback):
         decoder = acoustic.kind.search or decode_greedy
         recognizer = Recognizer(acoustic, self.model.vocabulary, self.model.text, decoder)
         mine = evaluate(recognizer, distributed.share(self.dev), batch_size=16)
-        return Evaluation(tuple(distributed.gathered(mine.utterances)), mine.seconds)
+        return Evaluation(tuple(distributed.gathered(mine.utterances)), mine.seconds, mine.setup)
 
     def _keep_best(self, evaluation: Evaluation, epoch: int, card: str) -> bool:
         score = (evaluation.words.rate, evaluation.characters.rate)
@@ -121,7 +121,7 @@ class DevScorer(Callback):
     def _report(self, trainer: lightning.Trainer, row: Mapping[str, float], remark: str) -> None:
         self.tell(
             f"epoch {row['epoch']:3d}/{trainer.max_epochs}  loss {row['loss']:7.3f}  "
-            f"dev WER {100 * row['dev_wer']:6.2f} %  CER {100 * row['dev_cer']:6.2f} %  "
+            f"dev {self.model.vocabulary.rate} {100 * row['dev_wer']:6.2f} %  CER {100 * row['dev_cer']:6.2f} %  "
             f"{row['seconds']:5.1f} s{remark}"
         )
 
@@ -161,7 +161,7 @@ class DevScorer(Callback):
             card = model_card(module.settings, evaluation, what)
             best = self._keep_best(evaluation, max(chosen), card)
         self.tell(
-            f"{what}:  dev WER {100 * evaluation.words.rate:6.2f} %  "
+            f"{what}:  dev {self.model.vocabulary.rate} {100 * evaluation.words.rate:6.2f} %  "
             f"CER {100 * evaluation.characters.rate:6.2f} %{'  best' if best else '  not used'}"
         )
 

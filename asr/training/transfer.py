@@ -6,16 +6,28 @@ from torch import nn
 
 from asr.checkpoint import Model
 from asr.errors import ConfigError
-from asr.models import RecurrentCTC
+from asr.models import Encoder
 from asr.settings import RecognizerSettings, to_dict
 from asr.text import TextSettings, Vocabulary, normalize
 from asr.training.state import difference
 
-_NO_SHAPE = ("dropout", "layer_dropout", "dither", "ctc_weight", "scheduled_sampling", "longest", "kind")
+_NO_SHAPE = (
+    "kind",
+    "pooling",
+    "dropout",
+    "layer_dropout",
+    "dither",
+    "ctc_weight",
+    "scheduled_sampling",
+    "longest",
+)
+"""Settings that say nothing of the weights below the head."""
 
 
 def shared_vocabulary(source: Model, own: Vocabulary, texts: Sequence[str], text: TextSettings) -> Vocabulary:
-    """The alphabet of the model to start from, if it can write the texts, so that its head is of use; else ``own``."""
+    """The units of the model to start from, if they can write the texts, so that its head is of use; else ``own``."""
+    if source.text.units != text.units:
+        return own
     known = all(not source.vocabulary.unknown_characters(normalize(one, text)) for one in texts)
     return source.vocabulary if known else own
 
@@ -35,14 +47,21 @@ def inherit(model: Model, source: Model, name: str) -> str:
         strict=False,
     ).missing_keys
     if not same:
-        new = "".join(symbol for symbol in model.vocabulary.symbols if symbol not in source.vocabulary)
-        return f"starts from {name}; the head is new, since that model cannot write {new!r}"
+        return f"starts from {name}; the head is new, since that model {_reason(source, model)}"
     if lacking:
         return f"starts from {name}, with its alphabet and its weights; {lacking[0].split('.')[1]} is new"
     return f"starts from {name}, with its alphabet and all of its weights"
 
 
-def freeze(network: RecurrentCTC, parts: Sequence[str]) -> None:
+def _reason(source: Model, model: Model) -> str:
+    """Why the head of the one is of no use to the other."""
+    if source.text.units != model.text.units:
+        return f"writes {source.text.units}"
+    new = "".join(symbol for symbol in model.vocabulary.symbols if symbol not in source.vocabulary)
+    return f"cannot write {new!r}"
+
+
+def freeze(network: Encoder, parts: Sequence[str]) -> None:
     """Let these parts keep their weights."""
     modules: dict[str, nn.Module] = {"subsampling": network.subsampling, "recurrent": network.blocks}
     for part in parts:

@@ -9,6 +9,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from asr.data import Batch, collate
+from asr.models import RecurrentCTC
 from asr.training.files import written_beside
 from asr.training.gradients import Gradients, measure
 from asr.training.module import CTCTraining
@@ -33,7 +34,9 @@ class GradientWatch(Callback):
         """Leave the gradients with the module."""
         assert isinstance(pl_module, CTCTraining)
         batch = Batch(*(tensor.to(pl_module.device) for tensor in self.batch))
-        pl_module.gradients = measure(pl_module.acoustic.network, batch)
+        network = pl_module.acoustic.network
+        assert isinstance(network, RecurrentCTC)
+        pl_module.gradients = measure(network, batch)
 
 
 class GradientPicture(Callback):

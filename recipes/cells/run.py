@@ -23,9 +23,9 @@ from asr.decoding import decode_greedy
 from asr.errors import ConfigError
 from asr.evaluation import Evaluation, evaluate
 from asr.experiment import provenance
+from asr.loading import load
 from asr.manifest import read_manifest
 from asr.recipe import attempt
-from asr.recognizer import load
 from asr.sweep import Outcome
 from asr.whole_files import write_text
 

@@ -20,8 +20,8 @@ from corruption import KINDS, SHARE, corrupt
 
 from asr.audit import Audit, audit, files
 from asr.corpus.split import folds
+from asr.loading import load
 from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.recognizer import load
 
 TOP = 0.04
 """Of the utterances: what somebody is thought to listen to."""
