@@ -37,7 +37,7 @@ class Classifier:
         """The label of a path, a file object, a manifest's line, or an array with its ``sample_rate``.
 
         Raises:
-            AudioError: the audio cannot be read or used, or is longer than five minutes.
+            AudioError: the audio cannot be read or used, or is longer than ten minutes.
         """
         opened = self._hearing.open(source, sample_rate)
         if not isinstance(opened, np.ndarray):

@@ -203,3 +203,12 @@ def test_settings_that_make_no_sense_are_refused(changes):
 def test_it_cannot_stream():
     with pytest.raises(DecoderError, match="needs the whole utterance"):
         asr.AttentionDecoder().stream(SYMBOLS, 0.04)
+
+
+def test_pieces_of_words_become_words():
+    symbols, decoder = ("<blank>", " a", "b", " bc"), AttentionDecoder(AttentionSearch(least_speech=0.0))
+    found = [decoder(random_log_probs(8, seed), symbols, 0.02, Babble(8, seed, 0.5)) for seed in range(6)]
+    assert any(len(one.words) > 1 for one in found)
+    for one in found:
+        assert {part for word in one.words for part in word.text.replace("bc", "").replace("b", "")} <= {"a"}
+        assert all(word.text.count("a") <= 1 and 0 < word.confidence <= 1 for word in one.words)

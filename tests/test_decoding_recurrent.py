@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_decoding_beam import bigram
+from test_decoding_units import PHONES, SUBWORDS
 from toys import VOCABULARY, random_texts, write_unigram
 
 from asr.decoding import BeamDecoder, BeamSettings
@@ -16,6 +18,8 @@ from asr.lm.load import load_language_model
 from asr.lm.words import to_characters
 from asr.recurrent_lm.settings import RecurrentLMSettings
 from asr.recurrent_lm.training import Training
+
+__all__ = ["bigram"]
 
 SETTINGS = BeamSettings(beam_width=16, alpha=0.7, beta=0.5)
 TINY = RecurrentLMSettings(size=8, num_steps=5, batch_size=4, max_epochs=2, cutoffs=(4,))
@@ -40,8 +44,8 @@ def letters(tmp_path_factory):
     return Training(folder, spelled, spelled[:5], replace(TINY, unit="characters")).run()
 
 
-def scores_of(seed: int, num_frames: int = 24) -> np.ndarray:
-    scores = np.random.default_rng(seed).normal(0, 2, (num_frames, len(SYMBOLS)))
+def scores_of(seed: int, num_frames: int = 24, num_symbols: int = len(SYMBOLS)) -> np.ndarray:
+    scores = np.random.default_rng(seed).normal(0, 2, (num_frames, num_symbols))
     return (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -58,6 +62,18 @@ def test_without_a_share_it_is_the_beam_alone(ngram, recurrent, rescore):
         assert [one.text for one in ours] == [one.text for one in theirs]
         assert [one.score for one in ours] == pytest.approx([one.score for one in theirs], abs=1e-6)
         assert [one.words for one in ours] == [one.words for one in theirs]
+
+
+@pytest.mark.parametrize("symbols", [SUBWORDS, PHONES], ids=["subwords", "phones"])
+def test_what_is_asked_knows_pieces_of_words_and_words_that_sound_alike(bigram, recurrent, symbols):
+    alone = BeamDecoder(SETTINGS, bigram)
+    asked = RecurrentDecoder(SETTINGS, bigram, recurrent, use(share=0.0, rescore=False))
+    for seed in range(8):
+        scores = scores_of(seed, num_symbols=len(symbols))
+        ours, theirs = (one.nbest(scores, symbols, FRAME, 5) for one in (asked, alone))
+        assert [one.text for one in ours] == [one.text for one in theirs]
+        assert [one.score for one in ours] == pytest.approx([one.score for one in theirs], abs=1e-6)
+        assert len({one.text for one in ours}) > 1
 
 
 def test_rescoring_is_arithmetic_on_the_first_pass_and_orders_by_it(ngram, recurrent):
