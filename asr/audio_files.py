@@ -88,6 +88,10 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
                 yield _from_path(file, name)
         else:
             yield _seekable(source, name)
+    except IsADirectoryError as error:
+        raise AudioError(
+            f"{name}: no recording, but a folder ({reason(error)}); name what is in it (or -r, for inner ones)."
+        ) from None
     except (OSError, EOFError, ValueError) as error:
         raise AudioError(
             f"{name}: cannot be read ({reason(error)}); check the path and its permissions."

@@ -10,6 +10,8 @@ from typing import Any
 
 import numba
 
+_MADE: list[Any] = []
+
 
 def compiled(function: Callable[..., Any], options: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """The function as numba compiles it at its first call, without the GIL; cached unless nothing can be written.
@@ -17,9 +19,16 @@ def compiled(function: Callable[..., Any], options: Mapping[str, Any] = MappingP
     In a read-only installation of a user without a home, each process compiles anew, which takes seconds.
     """
     try:
-        return numba.njit(cache=True, nogil=True, **options)(function)
+        made = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder to cache in
-        return numba.njit(nogil=True, **options)(function)
+        made = numba.njit(nogil=True, **options)(function)
+    _MADE.append(made)
+    return made
+
+
+def num_compiled() -> int:
+    """How many times this process has compiled what no disk had for it."""
+    return sum(sum(one.stats.cache_misses.values()) for one in _MADE)
 
 
 def cache_folder() -> str | None:

@@ -20,8 +20,8 @@ from asr.manifest import Utterance
 
 Source = audio.Source | NDArray[Any] | Utterance
 
-_BATCH_WINDOWS = 2
-"""Windows' worth of audio, padding counted, that the network gets at a time: its memory stays that of a long file."""
+_BATCH_SECONDS = 600
+"""Of audio, padding counted, that the network gets at a time: its memory stays that of a long file."""
 
 
 class AcousticModel(Protocol):
@@ -116,7 +116,7 @@ class Hearing:
 
     def hear(self, inputs: Sequence[NDArray[np.float32]]) -> list[Heard]:
         """Waveforms or features that fit into a window each."""
-        most = _BATCH_WINDOWS * self.window_settings.window * self.acoustic.sample_rate
+        most = _BATCH_SECONDS * self.acoustic.sample_rate
         batches = windows.in_batches(inputs, most)
         scored = zip(chain.from_iterable(map(_rows(self.acoustic), batches)), inputs, strict=True)
         return [self._in_pieces(rows, self._seconds(values, rows)) for rows, values in scored]

@@ -89,7 +89,7 @@ def _hour() -> dict[str, float]:
     log_probs[:, 0] = -0.1
     shown = np.sort(generator.choice(HOUR_FRAMES, HOUR_CHARACTERS, replace=False))
     log_probs[shown, labels] = -0.05
-    words = np.split(labels, range(5, HOUR_CHARACTERS, 5))
+    words = [word.tolist() for word in np.split(labels, range(5, HOUR_CHARACTERS, 5))]
     align_words(log_probs[:10], words[:1], 5.0, 1.0)  # compiled, or loaded
     before, started = _megabytes(), time.perf_counter()
     align_words(log_probs, words, 5.0, 1.0)

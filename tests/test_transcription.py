@@ -45,9 +45,15 @@ def test_folders_keep_their_inner_paths_and_no_two_outputs_one_name(write_audio,
     assert targets(tmp_path, x, y, recursive=True) == ["a", "a.wav", "in/a", "a-2", "b.c"]
     assert targets(tmp_path, x) == ["a", "a.wav"]
     assert targets(tmp_path, x / "a.wav", x / "a.wav", "-") == ["a", "a.wav", "stdin"]
-    (tmp_path / "empty" / "in").mkdir(parents=True)
-    with pytest.raises(AudioError, match="-r searches"):
-        find_jobs([str(tmp_path / "empty")])
+
+
+def test_an_empty_folder_costs_itself_alone(corpus, tmp_path):
+    (tmp_path / "empty").mkdir()
+    jobs = find_jobs([str(tmp_path / "empty"), str(corpus)])
+    assert [job.target for job in jobs[:1]] == ["empty"]
+    found = answers(alone.transcribe(make_recognizer(), batches(jobs, 4), 0, ignore))
+    assert found.pop(0) == "AudioError"
+    assert [found[number] for number in sorted(found)] == TEXTS
 
 
 def test_a_manifest_is_a_job_a_line(tmp_path):
@@ -76,7 +82,7 @@ def test_batches_are_of_like_length_and_leave_nothing_out(corpus):
     found = list(batches(jobs, 2))
     assert sorted(job.number for batch in found for job in batch) == list(range(len(TEXTS)))
     assert max(map(len, found)) == 2
-    sizes = [[job.size for job in batch] for batch in found[:4]]  # the first eight were sorted together
+    sizes = [[job.seconds for job in batch] for batch in found[:4]]  # the first eight were sorted together
     assert sizes == sorted(sizes)
     large = [Job(n, Utterance("a.wav", 3600.0, ""), str(n)) for n in range(3)]
     assert [len(batch) for batch in batches(large, 8)] == [1, 1, 1]

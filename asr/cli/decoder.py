@@ -169,7 +169,7 @@ def warm_up(decoder: "Decoder") -> None:
     if not isinstance(decoder, BeamDecoder):
         return
     seconds = decoder.warm_up()
-    if seconds > 1.0:
+    if seconds:
         say(f"compiled the beam search in {seconds:.1f} s (kept on disk for the next time)")
 
 

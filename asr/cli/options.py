@@ -11,7 +11,12 @@ import typer
 DEFAULT_MODEL = "english-small"
 
 ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="A bundled name (see `asr models`), a model or a run directory.")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="A bundled name (`asr models` lists them), a model or run directory, an .onnx file.",
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 PicturesOption = Annotated[

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.alignment import Span, align
+from asr.compiled import num_compiled
 from asr.decoding.beam_settings import BeamSettings
 from asr.decoding.scorer import Scorer, make_scorer
 from asr.decoding.scores import softmax, with_spaces_as_blanks
@@ -86,12 +87,12 @@ class BeamDecoder:
         return BeamStream(self, symbols, frame_seconds)
 
     def warm_up(self) -> float:
-        """Load the compiled search, or compile it where nobody has yet; returns the seconds that took."""
-        started = time.perf_counter()
+        """Load the compiled search, or compile it where nobody has yet; returns the seconds that compiling took."""
+        started, before = time.perf_counter(), num_compiled()
         # Of words that need other symbols than these, nothing is compiled anew.
         alone = BeamDecoder(self.settings)
         alone.nbest(np.log([[0.1, 0.8, 0.1]] * 2, dtype=np.float32), ("<blank>", "a", " "), 0.01, 1)
-        return time.perf_counter() - started
+        return time.perf_counter() - started if num_compiled() > before else 0.0
 
     def scorer(self, symbols: Sequence[str]) -> Scorer:
         """What the search needs besides the sounds, made once for each vocabulary."""

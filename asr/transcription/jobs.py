@@ -15,8 +15,8 @@ from asr.manifest import Utterance, read_manifest
 STDIN = "-"
 LOOKAHEAD = 4
 """Batches' worth of jobs that are sorted by length together."""
-LARGEST_BATCH = 32_000_000
-"""Bytes; what is larger is a batch by itself."""
+LONGEST_BATCH = 240.0
+"""Seconds of audio; what is longer is a batch by itself, so that what is done is written soon."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,17 @@ class Job:
         return self.source.name if isinstance(self.source, Utterance) else self.source
 
     @property
-    def size(self) -> float:
-        """Something that grows with its length: bytes, of a manifest's line as if it were 16-bit audio of 16 kHz."""
-        if isinstance(self.source, Utterance):
-            return 32_000 * self.source.duration
-        with contextlib.suppress(OSError):
-            return os.stat(self.source).st_size
-        return 0
-
-    @property
     def seconds(self) -> float:
-        """Of audio, where its header or its line says so; else guessed from its size."""
+        """Of audio, where its header or its line says so; else as if its bytes were 16-bit audio of 16 kHz."""
         if isinstance(self.source, Utterance):
             return self.source.duration
         with contextlib.suppress(AudioError):
             # Not of a pipe, which can be read once only.
             if os.path.isfile(self.source) and (stated := audio.stated_duration(self.source)) is not None:
                 return stated
-        return self.size / 32_000
+        with contextlib.suppress(OSError):
+            return os.stat(self.source).st_size / 32_000
+        return 0.0
 
     def open(self) -> audio.Source | Utterance:
         """What a recognizer takes; standard input is read now."""
@@ -68,7 +61,6 @@ def find_jobs(inputs: Sequence[str], *, recursive: bool = False) -> list[Job]:
     Of a file in a folder the target keeps the path below that folder.
 
     Raises:
-        AudioError: a folder has no recording.
         ManifestError: a manifest cannot be read.
     """
     used: set[str] = set()
@@ -87,10 +79,10 @@ def batches(jobs: Iterable[Job], batch_size: int) -> Iterator[list[Job]]:
     """Batches of recordings of like length, for the shorter ones are padded; not far out of order."""
     remaining = iter(jobs)
     while near := list(islice(remaining, LOOKAHEAD * batch_size)):
-        sizes = {job.number: job.size for job in near}
+        lengths = {job.number: job.seconds for job in near}
         batch: list[Job] = []
-        for job in sorted(near, key=lambda job: (sizes[job.number], job.number)):
-            full = sum(sizes[one.number] for one in [*batch, job]) > LARGEST_BATCH
+        for job in sorted(near, key=lambda job: (lengths[job.number], job.number)):
+            full = sum(lengths[one.number] for one in [*batch, job]) > LONGEST_BATCH
             if batch and (full or len(batch) == batch_size):
                 yield batch
                 batch = []
@@ -104,10 +96,9 @@ def _found(name: str, recursive: bool) -> Iterator[tuple[str | Utterance, Path]]
         yield name, Path("stdin")
     elif os.path.isdir(name):
         paths = audio.find(name, recursive=recursive)
-        if not paths:
-            hint = "" if recursive else "; -r searches the folders in it"
-            raise AudioError(f"{name}: the folder holds no recording{hint}.")
         yield from ((str(path), path.relative_to(name)) for path in paths)
+        if not paths:  # a job that fails, so that the other inputs are not lost for it
+            yield name, Path(os.path.basename(os.path.abspath(name)))
     elif name.endswith(".jsonl"):
         for utterance in read_manifest(name):
             yield utterance, _target(utterance)
