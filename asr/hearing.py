@@ -3,7 +3,6 @@
 torch is not imported here: an acoustic model is whatever keeps the protocol.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -130,7 +129,7 @@ class Hearing:
         acoustic = self.acoustic
         if isinstance(acoustic, NormalizingModel):
             acoustic = acoustic.fitted_to(waveforms())
-        settings = replace(self.window_settings, piece=min(self.window_settings.piece, self._longest))
+        settings = replace(self.window_settings, piece=self._longest)
         grid = windows.grid(settings, acoustic.frame_seconds, acoustic.sample_rate)
         pieces = windows.hear(_rows(acoustic), waveforms(), grid, self.symbols)
         return (self._heard(rows, num_samples / acoustic.sample_rate) for rows, num_samples in pieces)
@@ -166,10 +165,13 @@ class Hearing:
 
     @property
     def _longest(self) -> float:
-        return self.acoustic.longest_seconds if isinstance(self.acoustic, SpellingModel) else math.inf
+        piece = self.window_settings.piece
+        return (
+            min(piece, self.acoustic.longest_seconds) if isinstance(self.acoustic, SpellingModel) else piece
+        )
 
     def _in_pieces(self, rows: NDArray[np.float32], seconds: float) -> Heard:
-        """What was heard whole, in pieces that the model can write."""
+        """What was heard whole, in pieces that are written one by one."""
         heard, frame_seconds = self._heard(rows, seconds), self.acoustic.frame_seconds
         if seconds <= self._longest:
             return heard

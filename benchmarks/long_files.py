@@ -22,9 +22,7 @@ import numpy as np
 import soundfile
 
 import asr
-from asr import audio, windows
-from asr.hearing import Heard
-from asr.recognizer import Recognizer
+from asr import audio
 from asr.scoring import count_words
 from asr.windows import WindowSettings
 
@@ -93,7 +91,8 @@ def differing(args: argparse.Namespace, sources: dict[str, Path]) -> Iterator[di
     """Words that windows of each kind change, of those of the whole pass."""
     recognizer = asr.load(args.model, device="cpu")
     for name, path in sources.items():
-        whole = transcribe_whole(recognizer, path)
+        recognizer.hearing.window_settings = WindowSettings(window=HEARD_WHOLE)
+        whole = recognizer.transcribe(path).text
         for window in args.windows:
             for overlap in args.overlaps:
                 recognizer.hearing.window_settings = WindowSettings(window=window, overlap=overlap)
@@ -105,16 +104,6 @@ def differing(args: argparse.Namespace, sources: dict[str, Path]) -> Iterator[di
                     flush=True,
                 )
                 yield {"source": name, "window": window, "overlap": overlap, "share": round(share, 5)}
-
-
-def transcribe_whole(recognizer: Recognizer, path: Path) -> str:
-    """The text of the network's one pass over all of it."""
-    hearing, symbols = recognizer.hearing, recognizer.vocabulary.symbols
-    hearing.window_settings = WindowSettings(window=HEARD_WHOLE)
-    heard = hearing.hear_whole(hearing.open(path))
-    longest = round(hearing.window_settings.piece / hearing.acoustic.frame_seconds)
-    pieces = (Heard(part, 0.0) for part in windows.cut([heard.log_probs], symbols, longest))
-    return windows.together(list(recognizer.decode_all(list(pieces)))).text
 
 
 def _parse() -> argparse.Namespace:
