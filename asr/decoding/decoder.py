@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.alignment import Span, align
-from asr.compiled import num_compiled
 from asr.decoding.beam_settings import BeamSettings
 from asr.decoding.scorer import Scorer, make_scorer
 from asr.decoding.scores import softmax, with_spaces_as_blanks
@@ -88,6 +87,8 @@ class BeamDecoder:
 
     def warm_up(self) -> float:
         """Load the compiled search, or compile it where nobody has yet; returns the seconds that compiling took."""
+        from asr.compiled import num_compiled
+
         started, before = time.perf_counter(), num_compiled()
         # Of words that need other symbols than these, nothing is compiled anew.
         alone = BeamDecoder(self.settings)
