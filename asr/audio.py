@@ -240,8 +240,8 @@ def _checked(samples: NDArray[Any], rate: int, name: str) -> Waveform:
     """Mixed down and scaled."""
     _check_array(samples, rate, name)
     waveform = _mono(samples)
-    # Both ends are NaN if any sample is, and no comparison holds for NaN.
-    if not -_LOUDEST <= float(waveform.min()) <= float(waveform.max()) <= _LOUDEST:
+    # Integers are numbers within full scale. Of floats both ends are NaN if any is, and no comparison holds for NaN.
+    if samples.dtype.kind == "f" and not -_LOUDEST <= waveform.min() <= waveform.max() <= _LOUDEST:
         raise AudioError(f"{name}: {_what_is_wrong(waveform, rate)}")
     return waveform
 

@@ -23,6 +23,7 @@ from asr.onnx_file import SUFFIX, is_exported
 from asr.settings import RecognizerSettings, build, load_yaml, save_yaml
 from asr.text import TextSettings, Vocabulary
 from asr.units import load_vocabulary as read_vocabulary
+from asr.wording import printable
 
 if TYPE_CHECKING:
     import torch
@@ -168,7 +169,7 @@ def load_settings(model_dir: str | os.PathLike[str]) -> RecognizerSettings:
         version = values.pop("format_version", None)
         if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
             raise CheckpointError(
-                f"{path}: format {version} is unknown to this version; update asr to read this model."
+                f"{path}: format {printable(str(version))} is unknown to this version; update asr to read this model."
             )
         return build(RecognizerSettings, values)
     except ConfigError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from asr.errors import CheckpointError
+from asr.wording import printable
 
 SUFFIX = ".onnx"
 FORMAT_VERSION = 1
@@ -124,7 +125,7 @@ def _read_texts(path: Path) -> dict[str, str]:
         )
     if texts[_FORMAT] != str(FORMAT_VERSION):
         raise CheckpointError(
-            f"{path}: format {texts[_FORMAT]} is unknown to this version; update asr to read it."
+            f"{path}: format {printable(texts[_FORMAT])} is unknown to this version; update asr to read it."
         )
     return texts
 

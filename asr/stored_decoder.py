@@ -17,6 +17,7 @@ from asr.decoding.recurrent import RecurrentDecoder, RecurrentUse
 from asr.errors import AsrError, CheckpointError
 from asr.onnx_file import has_text, is_exported
 from asr.settings import build, load_yaml, save_yaml
+from asr.wording import printable
 
 if TYPE_CHECKING:
     from asr.lm.kenlm_binary import KenlmModel
@@ -134,7 +135,9 @@ def load(folder: str | os.PathLike[str]) -> StoredDecoder:
         values = load_yaml(path)
         version = values.pop("format_version", None)
         if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
-            raise CheckpointError(f"format {version} is unknown to this version; update asr to read it.")
+            raise CheckpointError(
+                f"format {printable(str(version))} is unknown to this version; update asr to read it."
+            )
         return build(StoredDecoder, values)
     except AsrError as error:
         reason = str(error).removeprefix(f"{path}: ")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from toys import random_model, write_unigram
 
@@ -110,6 +110,7 @@ def test_a_packed_language_model(model_dir):
 
 @bounded
 @given(st.dictionaries(st.sampled_from(["features", "text", "model", "format_version"]), VALUES))
+@example({"format_version": "1\n2"})
 def test_any_settings(tmp_path_factory, values):
     folder = tmp_path_factory.getbasetemp() / "settings"
     folder.mkdir(exist_ok=True)

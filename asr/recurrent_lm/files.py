@@ -25,6 +25,7 @@ from asr.recurrent_lm.settings import RecurrentLMSettings
 from asr.recurrent_lm.vocabulary import LMVocabulary
 from asr.settings import build, load_yaml, save_yaml
 from asr.whole_files import write_text
+from asr.wording import printable
 
 FORMAT_VERSION = 1
 SETTINGS, WORDS, WEIGHTS, STATE = "settings.yaml", "words.txt", "weights.safetensors", "state.safetensors"
@@ -89,7 +90,9 @@ def load_settings(folder: Path) -> RecurrentLMSettings:
         values = load_yaml(folder / SETTINGS)
         version = values.pop("format_version", None)
         if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
-            raise ConfigError(f"format {version} is unknown to this version; update asr to read this model.")
+            raise ConfigError(
+                f"format {printable(str(version))} is unknown to this version; update asr to read this model."
+            )
         return build(RecurrentLMSettings, values)
     except ConfigError as error:
         raise LanguageModelError(f"{folder}: no recurrent language model: {error}") from None
