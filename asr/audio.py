@@ -8,6 +8,7 @@ import logging
 import math
 import os
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ _RATES = range(1000, 1_000_001)
 _MAX_CHANNELS = 1024
 _LOUDEST = 256.0
 """Full scale is 1; decoders and float files overshoot it, but not so far."""
+_MIXED_SAMPLES = 1 << 15
 _TOLERANCE = 0.1
 """Seconds that may be missing without a warning: manifests round, and mp3 headers count padding."""
 
@@ -278,13 +280,12 @@ def _what_is_wrong(waveform: Waveform, rate: int) -> str:
 def _mono(samples: NDArray[Any]) -> Waveform:
     channels = 1 if samples.ndim == 1 else samples.shape[1]
     rest, full_scale = _rest_and_full_scale(samples.dtype)
-    mixed = samples.reshape(-1, channels).astype(np.float32)
-    # Scaled while mixing: every pass over a recording shows. A sum along so short an axis would take fifteen times as
-    # long as a product, and no product is a copy.
     weight = np.float32(1 / (full_scale * channels))
-    mixed = mixed[:, 0] if channels == 1 else mixed @ np.full(channels, weight)
-    if channels == 1 and full_scale != 1:
-        mixed *= weight
+    mixed = np.empty(len(samples), np.float32)
+    # Blocks stay in the cache: every pass over a whole recording shows.
+    for begin in range(0, len(samples), _MIXED_SAMPLES):
+        block = samples[begin : begin + _MIXED_SAMPLES].reshape(-1, channels).astype(np.float32)
+        np.multiply(reduce(np.add, block.T), weight, out=mixed[begin : begin + len(block)])
     return mixed - np.float32(rest / full_scale) if rest else mixed
 
 

@@ -7,7 +7,6 @@ audio by precomputed features. ``member`` says that the recording lies inside a 
 Relative paths resolve against the manifest's folder. Keys of your own are kept.
 """
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asr.errors import ManifestError
+from asr.whole_files import written_beside
 
 
 class Member(NamedTuple):
@@ -115,17 +115,12 @@ def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]
         ManifestError: it cannot be written there, or a path or text is not Unicode.
     """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    folder = path.parent.resolve()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = path.parent.resolve()
-        with open(partial, "w", encoding="utf-8") as file:
+        with written_beside(path) as partial, open(partial, "w", encoding="utf-8") as file:
             for utterance in utterances:
                 file.write(json.dumps(_as_line(utterance, folder), ensure_ascii=False) + "\n")
-        os.replace(partial, path)
     except (OSError, UnicodeEncodeError) as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise ManifestError(f"{path}: cannot be written ({error}); choose another place or name.") from None
 
 

@@ -7,12 +7,12 @@ before it.
 
 import hashlib
 import mmap
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from asr.errors import CheckpointError
+from asr.whole_files import written_beside
 from asr.wording import printable
 
 SUFFIX = ".onnx"
@@ -90,12 +90,10 @@ def write(path: Path, graph: bytes, texts: Mapping[str, str]) -> None:
     """
     entries = {_FORMAT: str(FORMAT_VERSION)} | dict(texts)
     content = graph + b"".join(_text(name, text) for name, text in entries.items())
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(content + _text(_CHECKSUM, hashlib.sha256(content).hexdigest()))
-        os.replace(partial, path)
+        with written_beside(path) as partial:
+            partial.write_bytes(content + _text(_CHECKSUM, hashlib.sha256(content).hexdigest()))
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path}: the model cannot be written ({error.strerror}); make room, or choose another place."
         ) from None

@@ -1,21 +1,39 @@
-"""Text files that are whole or not there."""
+"""Files that are whole or not there."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Beside, then renamed; its folder is made. What fails leaves nothing behind.
+@contextmanager
+def written_beside(path: str | os.PathLike[str], *, durable: bool = False) -> Iterator[Path]:
+    """A path to write to, which takes the place of ``path`` when the block ends well; its folder is made.
+
+    ``durable`` waits for the disk: or a power cut could leave the new name with nothing behind it. What fails leaves
+    what was there before, and nothing else.
 
     Raises:
         OSError: it cannot be written there.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        yield partial
+        if durable:
+            with open(partial, "rb") as file:
+                os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Beside, then renamed.
+
+    Raises:
+        OSError: as ``written_beside``.
+    """
+    with written_beside(path) as partial:
+        partial.write_text(text, encoding="utf-8")

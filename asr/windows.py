@@ -182,8 +182,8 @@ def together(transcripts: Sequence[Transcript]) -> Transcript:
 
 def _seam(before: LogProbs, after: LogProbs, search: int) -> int:
     """The row of an overlap at which the window before ends and the one after begins."""
-    middle = min(len(before), len(after)) // 2
-    around = slice(max(0, middle - search), middle + search + 1)
+    shared = min(len(before), len(after))
+    around = slice(max(0, shared // 2 - search), min(shared, shared // 2 + search + 1))
     speech = np.maximum(_speech(before[around]), _speech(after[around]))
     return around.start + int(_averaged(speech).argmin())
 

@@ -8,8 +8,9 @@ import torch
 from trainings import left_behind, make_settings, rows, train
 
 from asr.errors import ConfigError
+from asr.trainer_settings import TrainerSettings
 from asr.training.module import CTCTraining
-from asr.training.precision import scaler, unscale
+from asr.training.precision import doubt, scaler, unscale
 
 FP16 = {"max_epochs": 2, "precision": "fp16"}
 
@@ -41,6 +42,16 @@ def test_fp16_without_an_nvidia_gpu_is_refused(settings):
     with pytest.raises(ConfigError, match=r"^trainer.precision=fp16 needs an NVIDIA GPU; use bf16 or 32\.$"):
         train(asked)
     assert not Path(asked.run_dir).exists()
+
+
+@pytest.mark.parametrize(
+    ("precision", "has_bf16", "is_said"), [("bf16", False, True), ("bf16", True, False), ("32", False, False)]
+)
+def test_bf16_on_a_processor_without_it_is_doubted(monkeypatch, precision, has_bf16, is_said):
+    monkeypatch.setattr("asr.training.precision.has_bf16", lambda: has_bf16)
+    said = doubt(TrainerSettings(precision=precision, device="cpu"))
+    assert bool(said) == is_said
+    assert not said or said.endswith(": use 32.")
 
 
 def test_scaled_gradients_are_unscaled_before_they_are_clipped(settings, on_the_processor, tmp_path):

@@ -82,6 +82,13 @@ def test_windows_are_joined_where_both_hear_nothing():
     assert read(joined) == "abd"
 
 
+def test_a_seam_may_lie_anywhere_in_what_windows_share():
+    # As much to either side of the middle is searched as there is.
+    grid = Grid(1, window=60, overlap=20, search=10, piece=1000)
+    before, after = path_of("a" * 60), path_of("a" * 60)
+    assert len(np.concatenate(list(windows.join([before, after], grid)))) == 100
+
+
 def test_a_stream_is_cut_between_words_in_the_longest_pause():
     stream = path_of("ab-_--cd----------ab--_-----dc-_-ab-_-cd--------ab")
     pieces = list(windows.cut(np.array_split(stream, 7), SYMBOLS, 40))

@@ -1,4 +1,4 @@
-"""``asr data``: build a manifest, check it, split it."""
+"""``asr data``: build a manifest, check it, split it, join its utterances."""
 
 import contextlib
 import sys
@@ -22,11 +22,11 @@ _MAX_BROKEN = 20
 def app() -> typer.Typer:
     """The commands of ``asr data``."""
     commands = typer.Typer(
-        help="Build, check and split the manifests that everything reads.",
+        help="Build, check, split and join the manifests that everything reads.",
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )
-    for command in (build, check, split):
+    for command in (build, check, split, join):
         commands.command(no_args_is_help=True)(command)
     return commands
 
@@ -157,6 +157,41 @@ def split(
     _print_sizes({str(paths[name]): utterances for name, utterances in parts.items()})
     for path in paths.values():
         print(path)
+
+
+def join(
+    manifest: Annotated[Path, typer.Argument(help="Whose utterances are joined.", metavar="MANIFEST")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help="The manifest to write; the audio lies in a folder named like it."
+        ),
+    ],
+    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest.")] = (2.0, 60.0),
+    rate: Annotated[int, typer.Option(help="Hz of the recordings.", min=1000)] = 16000,
+    seed: Annotated[int, typer.Option(help="Another seed joins others.")] = 1,
+) -> None:
+    """Join utterances to longer recordings, to train on for long recordings.
+
+    A network trained on single sentences keeps what it made of a voice for minutes; trained on joined ones, it hears
+    who speaks now. Each utterance is in one recording; two seeds make two such sets.
+
+    Examples:
+
+    - `asr data join train.jsonl -o joined.jsonl`
+    - `asr train data.train=joined.jsonl data.dev=dev.jsonl trainer.init_from=runs/mine run_dir=runs/long`
+    """
+    from asr.corpus.join import join as join_utterances
+    from asr.manifest import read_manifest, write_manifest
+
+    utterances = read_manifest(manifest)
+    with _progress("joining") as progress:
+        joined = join_utterances(
+            utterances, output.with_suffix(""), seconds, sample_rate=rate, seed=seed, progress=progress
+        )
+    write_manifest(output, joined)
+    _print_sizes({str(manifest): utterances, str(output): joined})
+    print(output)
 
 
 def requirements(recipe: str | None, model: str | None) -> "Requirements | None":

@@ -31,6 +31,7 @@ from asr.onnx_model import (
     start,
 )
 from asr.settings import to_yaml
+from asr.whole_files import written_beside
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -141,12 +142,10 @@ def _decoder(place: Path, target: Path) -> dict[str, str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        shutil.copyfile(source, partial)
-        os.replace(partial, target)
+        with written_beside(target) as partial:
+            shutil.copyfile(source, partial)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CheckpointError(
             f"{target}: the language model cannot be written ({error.strerror}); make room, or choose another place."
         ) from None

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import LanguageModelError
+from asr.whole_files import written_beside
 from asr.wording import counted
 
 MAX_ORDER = 6
@@ -107,13 +108,10 @@ def replace(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], None]) -> 
         LanguageModelError: it cannot be written there; what was there before is still there.
     """
     target = Path(os.path.abspath(path))
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        with open(partial, "wb") as file:
+        with written_beside(target) as partial, open(partial, "wb") as file:
             fill(file)
-        os.replace(partial, target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise LanguageModelError(
             f"{target}: the language model cannot be written ({error}); make room, or choose another folder."
         ) from None

@@ -24,7 +24,7 @@ from asr.recurrent_lm.network import RecurrentNetwork
 from asr.recurrent_lm.settings import RecurrentLMSettings
 from asr.recurrent_lm.vocabulary import LMVocabulary
 from asr.settings import build, load_yaml, save_yaml
-from asr.whole_files import write_text
+from asr.whole_files import write_text, written_beside
 from asr.wording import printable
 
 FORMAT_VERSION = 1
@@ -50,18 +50,13 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], note: Any = None) ->
     Raises:
         LanguageModelError: it cannot be written there; what was there before is still there.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     try:
-        contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, partial, {"note": json.dumps(note)})
-        os.chmod(partial, 0o644)  # safetensors' own would be 0600
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        with written_beside(path, durable=True) as partial:
+            save_file(contiguous, partial, {"note": json.dumps(note)})
+            os.chmod(partial, 0o644)  # safetensors' own would be 0600
     except (OSError, SafetensorError) as error:
         raise _unwritable(path, error) from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:

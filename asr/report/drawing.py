@@ -1,6 +1,5 @@
 """What a recognizer sees of one recording as one PNG: waveform, features, symbol probabilities, attention, words."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asr.report.sight import Sight, name_symbol
+from asr.whole_files import written_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,13 +36,11 @@ def draw(path: Path, sight: Sight, dpi: int = 110) -> None:
     for axis, (draw_panel, _) in zip(axes, panels, strict=True):
         draw_panel(axis, sight)
     axes[-1].set(xlabel="seconds", xlim=(0, sight.seconds))
-    partial = path.with_name(path.name + ".partial")
-    with warnings.catch_warnings():
+    with written_beside(path) as partial, warnings.catch_warnings():
         # Its font lacks many scripts; the page has them all.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.align_ylabels(axes)
         figure.savefig(partial, format="png", dpi=dpi)
-    os.replace(partial, path)
 
 
 def _draw_waveform(axis: "Axes", sight: Sight) -> None:

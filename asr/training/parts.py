@@ -29,7 +29,7 @@ from asr.settings import RecognizerSettings, Settings
 from asr.shards import read_utterances
 from asr.training import distributed
 from asr.training.module import CTCTraining
-from asr.training.precision import refuse_unfit
+from asr.training.precision import doubt, refuse_unfit
 from asr.training.transfer import freeze, inherit, shared_vocabulary
 from asr.units import build_vocabulary
 from asr.wording import counted
@@ -40,6 +40,8 @@ class Parts:
 
     def __init__(self, settings: Settings, console: Console):
         refuse_unfit(settings.trainer)
+        if slow := doubt(settings.trainer):
+            say(console, slow)
         torch.manual_seed(settings.seed)
         if settings.trainer.threads:
             torch.set_num_threads(settings.trainer.threads)

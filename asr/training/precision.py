@@ -4,6 +4,9 @@ fp16 has few exponents, so its gradients are scaled up, and the scale is halved 
 et al. 2018). Lightning would do that around a step; ours are written out in ``module``, and so is this.
 """
 
+import re
+from pathlib import Path
+
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from torch.amp.grad_scaler import GradScaler
@@ -19,6 +22,20 @@ def refuse_unfit(settings: TrainerSettings) -> None:
     """Raise ``ConfigError`` where the device does not have the precision."""
     if settings.precision == "fp16" and pick_device(settings.device).type != "cuda":
         raise ConfigError("trainer.precision=fp16 needs an NVIDIA GPU; use bf16 or 32.")
+
+
+def doubt(settings: TrainerSettings) -> str:
+    """What is slow about the precision here; empty for nothing."""
+    on_processor = pick_device(settings.device).type == "cpu"
+    if settings.precision == "bf16" and on_processor and not has_bf16():
+        return "trainer.precision=bf16: nothing says that this processor has it; without, it is many times slower: use 32."
+    return ""
+
+
+def has_bf16() -> bool:
+    """Whether the processor multiplies bf16 itself; elsewhere it is emulated, and slow."""
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and bool(re.search(r"\b(avx512_)?bf16\b", flags.read_text()))
 
 
 def plugin(settings: TrainerSettings) -> Precision:

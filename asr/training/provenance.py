@@ -34,12 +34,6 @@ def processor() -> str:
     )
 
 
-def has_bf16() -> bool:
-    """Whether the processor multiplies bf16 itself; elsewhere it is emulated, and slow."""
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "avx512_bf16" in flags.read_text()
-
-
 def versions() -> dict[str, str]:
     """Of what a result may depend on."""
     libraries = {name: version(name) for name in ("lightning", "numpy", "soundfile", "soxr")}

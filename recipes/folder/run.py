@@ -30,7 +30,8 @@ from asr.report import write_report
 from asr.scoring import Counts, Interval, interval
 from asr.settings import Settings, build, load_yaml, save_yaml
 from asr.training import measure_speed
-from asr.training.provenance import describe_set, has_bf16
+from asr.training.precision import has_bf16
+from asr.training.provenance import describe_set
 
 TOO_LITTLE_MINUTES = 2.0
 HOPELESS = 0.6

@@ -9,7 +9,6 @@ speaker and of one split, so that no recording is heard on two sides; its line h
 time of each digit.
 """
 
-import os
 import re
 import sys
 from collections import Counter
@@ -28,6 +27,7 @@ from asr.download import Archive
 from asr.errors import ManifestError
 from asr.manifest import Utterance, read_manifest
 from asr.recipe import prepare_only, prepare_options, write_sets
+from asr.whole_files import written_beside
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SAMPLE_RATE = 8000
@@ -252,12 +252,10 @@ def _shape(noise: np.ndarray, spectrum: np.ndarray) -> np.ndarray:
 
 def write_flac(path: Path, waveform: audio.Waveform) -> None:
     """8 kHz, 16 bits; written beside, then renamed. Samples that came from 16 bits are kept bit for bit."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".partial")
     # libsndfile would scale floats by 32767.
     samples = np.clip(np.round(waveform * 32768), -32768, 32767).astype(np.int16)
-    soundfile.write(beside, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    os.replace(beside, path)
+    with written_beside(path) as partial:
+        soundfile.write(partial, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
 
 
 def main() -> int:

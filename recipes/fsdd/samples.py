@@ -7,7 +7,6 @@ They come in the formats and rates that people have: telephone mu-law, wav, flac
 
 import argparse
 import logging
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from asr import audio
 from asr.errors import AsrError
 from asr.manifest import Utterance, write_manifest
 from asr.synthesis import Manner, Voice, check_programs, speak
+from asr.whole_files import written_beside
 
 NUM_SAMPLES = 12
 DIGITS_PER_SAMPLE = (3, 8)
@@ -80,13 +80,11 @@ def _spoken(voice: Voice, words: list[str], manner: Manner, form: Format, *, pau
 
 def _write(path: Path, waveform: audio.Waveform, form: Format) -> None:
     """The waveform with its peak at -4 dB, which leaves room for what lossy formats add."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     samples = 0.63 * waveform / np.abs(waveform).max()
     # A second channel as of a microphone farther away: mixing down has something to do.
     channels = np.stack([samples, 0.7 * samples][: form.channels], axis=1)
-    soundfile.write(partial, channels, form.sample_rate, format=form.container, subtype=form.subtype)
-    os.replace(partial, path)
+    with written_beside(path) as partial:
+        soundfile.write(partial, channels, form.sample_rate, format=form.container, subtype=form.subtype)
 
 
 def main() -> int:
