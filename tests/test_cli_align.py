@@ -29,6 +29,7 @@ def test_a_text_becomes_a_textgrid(tmp_path: Path) -> None:
     assert grid.tierNames == ("words", "characters", "unaligned")
     assert [entry.label for entry in grid.getTier("words").entries] == f"{FIRST.text}!".split()
     assert [path.name for path in out.parent.iterdir()] == ["said.TextGrid"]
+    assert run(FIRST.audio_filepath, tmp_path / "said.txt", "-o", out, "-q").stderr == ""
 
 
 def test_a_manifest_becomes_a_folder_and_bad_lines_cost_only_themselves(tmp_path: Path) -> None:

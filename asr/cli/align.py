@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asr.cli.console import complain, progress_bar, say
-from asr.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption
+from asr.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, QuietOption
 from asr.errors import AsrError, ManifestError
 from asr.text_alignment import THRESHOLD
 from asr.whole_files import write_text
@@ -56,6 +56,7 @@ def align(
         float, typer.Option(help="Nats a character below the best, under which a word is unaligned.")
     ] = THRESHOLD,
     device: DeviceOption = "auto",
+    quiet: QuietOption = False,
 ) -> None:
     """Find when each word and character of a text was said.
 
@@ -81,10 +82,12 @@ def align(
     recognizer = load(model, device=device, decoder=decode_greedy)
     meta = made_by(model, checkpoint.resolve(model)) | {"threshold": threshold}
     num_failed = 0
-    with progress_bar() as progress:
+    with progress_bar(disable=quiet) as progress:
         for pair in progress.track(pairs, description="aligning"):
             try:
                 found = _align(recognizer, pair, threshold)
+                if not quiet:
+                    _report(pair.name, found)
                 place.put(pair.name, FORMATS[chosen](pair.name, found, meta))
             except AsrError as error:
                 num_failed += 1
@@ -93,10 +96,8 @@ def align(
 
 
 def _align(recognizer: "Recognizer", pair: "_Pair", threshold: float) -> "Alignment":
-    """The alignment of a pair; what of either has no place in the other is said."""
     found = recognizer.align(pair.source, pair.text(), threshold=threshold)
     _check(pair, found)
-    _report(pair.name, found)
     return found
 
 

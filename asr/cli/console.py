@@ -56,10 +56,12 @@ class Once(logging.Filter):
                 complain(f"{len(names)} {many}; the first is named above.")
 
 
-def progress_bar(*more: str) -> "Progress":
+def progress_bar(*more: str, disable: bool = False) -> "Progress":
     """A bar with the time that is left, gone when all is done; ``more`` are formats of columns, as rich has them."""
     import rich.progress
     from rich.console import Console
 
     columns = rich.progress.Progress.get_default_columns()
-    return rich.progress.Progress(*columns, *more, console=Console(stderr=True), transient=True)
+    return rich.progress.Progress(
+        *columns, *more, console=Console(stderr=True), transient=True, disable=disable
+    )

@@ -25,6 +25,7 @@ PicturesOption = Annotated[
 EmbedOption = Annotated[
     bool, typer.Option("--embed-audio", help="Put the sound into the page; else it links to the files.")
 ]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")]
 BatchSizeOption = Annotated[int, typer.Option(min=1, help="Recordings at a time.")]
 
 

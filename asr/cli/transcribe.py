@@ -14,7 +14,14 @@ import typer
 from asr.cli import transcribing
 from asr.cli.console import say
 from asr.cli.decoder import DecoderOptions, made_by_options, make_decoder, warm_up
-from asr.cli.options import DEFAULT_MODEL, BatchSizeOption, DeviceOption, ModelOption, grouped
+from asr.cli.options import (
+    DEFAULT_MODEL,
+    BatchSizeOption,
+    DeviceOption,
+    ModelOption,
+    QuietOption,
+    grouped,
+)
 from asr.cli.streaming import (
     StreamOptions,
     check_stream,
@@ -93,7 +100,7 @@ def transcribe(
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 8,
     sharing: SharingOptions = SharingOptions(),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")] = False,
+    quiet: QuietOption = False,
     stream: StreamOptions = StreamOptions(),
 ) -> None:
     """Write down what is said in recordings of any length.

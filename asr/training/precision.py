@@ -28,7 +28,7 @@ def doubt(settings: TrainerSettings) -> str:
     """What is slow about the precision here; empty for nothing."""
     on_processor = pick_device(settings.device).type == "cpu"
     if settings.precision == "bf16" and on_processor and not has_bf16():
-        return "trainer.precision=bf16: nothing says that this processor has it; without, it is many times slower: use 32."
+        return "trainer.precision=bf16: this processor does not say that it has it, and may be far slower: use 32."
     return ""
 
 

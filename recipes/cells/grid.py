@@ -185,7 +185,7 @@ def make_points(grid: Grid, overrides: Sequence[str], run_dir: Path) -> dict[Mem
                 (*grid.overrides, *overrides, *own, f"seed={seed}"),
                 run_dir / f"{member.folder}-seed{seed}",
             )
-            for seed in grid.seeds
+            for seed in (grid.seeds if member.clipped else grid.seeds[:1])
         ]
     return points
 
