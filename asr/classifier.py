@@ -15,6 +15,10 @@ from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary, normalize
 
 
+LONGEST = 600.0
+"""Seconds that get one label; they are heard at once."""
+
+
 @dataclass(frozen=True)
 class Classified:
     """What a recording was taken for."""
@@ -31,7 +35,7 @@ class Classifier:
     def __init__(self, acoustic: AcousticModel, vocabulary: Vocabulary, text: TextSettings = TextSettings()):
         self.vocabulary = vocabulary
         self.text = text
-        self._hearing = Hearing(acoustic, vocabulary.symbols, windows.WindowSettings())
+        self._hearing = Hearing(acoustic, vocabulary.symbols, windows.WindowSettings(window=LONGEST))
 
     def classify(self, source: Source, *, sample_rate: int | None = None) -> Classified:
         """The label of a path, a file object, a manifest's line, or an array with its ``sample_rate``.
