@@ -14,7 +14,6 @@ from asr.kinds import kind_of
 from asr.manifest import Utterance
 from asr.text import TextSettings, Vocabulary, normalize
 
-
 LONGEST = 600.0
 """Seconds that get one label; they are heard at once."""
 
