@@ -113,7 +113,7 @@ def prepare(samples: NDArray[Any], rate: int, sample_rate: int, *, name: str = "
     Raises:
         AudioError: a sample is not finite or far beyond full scale, or the rate, shape or type is no audio's.
     """
-    return resample(_checked(samples, rate, name), rate, sample_rate, name=name)
+    return resample(_checked(samples, rate, name, 0), rate, sample_rate, name=name)
 
 
 def resample(waveform: Waveform, rate: float, sample_rate: float, *, name: str = "the array") -> Waveform:
@@ -134,6 +134,7 @@ class Resampler:
         _warn_if_raised(rate, sample_rate, name)
         self._rate, self._name = rate, name
         self._resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
+        self._num_samples = 0
 
     def accept(self, samples: NDArray[Any]) -> Waveform:
         """What samples ``(num_samples,)`` or ``(num_samples, channels)``, also none, add to the waveform.
@@ -143,7 +144,9 @@ class Resampler:
         """
         if samples.ndim and not len(samples):
             return np.zeros(0, np.float32)
-        added: Waveform = self._resampler.resample_chunk(_checked(samples, self._rate, self._name))
+        waveform = _checked(samples, self._rate, self._name, self._num_samples)
+        self._num_samples += len(waveform)
+        added: Waveform = self._resampler.resample_chunk(waveform)
         return added
 
     def finish(self) -> Waveform:
@@ -238,13 +241,13 @@ def _warn_if_raised(rate: float, sample_rate: float, name: str) -> None:
         )
 
 
-def _checked(samples: NDArray[Any], rate: int, name: str) -> Waveform:
-    """Mixed down and scaled."""
+def _checked(samples: NDArray[Any], rate: int, name: str, before: int) -> Waveform:
+    """Mixed down and scaled; so many samples came before."""
     _check_array(samples, rate, name)
     waveform = _mono(samples)
     # Integers are numbers within full scale. Of floats both ends are NaN if any is, and no comparison holds for NaN.
     if samples.dtype.kind == "f" and not -_LOUDEST <= waveform.min() <= waveform.max() <= _LOUDEST:
-        raise AudioError(f"{name}: {_what_is_wrong(waveform, rate)}")
+        raise AudioError(f"{name}: {_what_is_wrong(waveform, rate, before)}")
     return waveform
 
 
@@ -268,10 +271,10 @@ def _check_rate(rate: int, name: str) -> None:
         raise AudioError(f"{name}: a sample rate of {rate} Hz is no recording's; correct its header.")
 
 
-def _what_is_wrong(waveform: Waveform, rate: int) -> str:
+def _what_is_wrong(waveform: Waveform, rate: int, before: int) -> str:
     finite = np.isfinite(waveform)
     if not finite.all():
-        seconds = int(np.argmin(finite)) / rate
+        seconds = (before + int(np.argmin(finite))) / rate
         return f"a sample at {seconds:.3f} s is not a finite number; export the file again."
     peak = np.abs(waveform).max()
     return f"samples reach {peak:g} where full scale is 1; divide them, or export 16-bit integers."

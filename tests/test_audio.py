@@ -634,6 +634,16 @@ class TestStream:
         assert len(pieces) > 2
         np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=0, atol=1e-4)
 
+    def test_what_is_wrong_in_a_later_piece_is_named_by_its_place_in_the_recording(
+        self, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("asr.audio_files._BLOCK_SAMPLES", 20_000)
+        samples = tones(9.0)
+        samples[100_000] = np.nan
+        path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
+        with pytest.raises(AudioError, match=r"a sample at 6\.250 s is not a finite number"):
+            list(audio.stream(path, RATE, 2.0))
+
     def test_a_segment_of_it(self, write_audio):
         path = write_audio("a.wav", 9.0, 8000)
         pieces = list(audio.stream(path, RATE, 1.0, offset=2.0, duration=5.0))
