@@ -158,6 +158,10 @@ class Vocabulary:
             raise VocabularyError(self._lacking(text, unknown))
         return self._labels(self._known(text, settings) if unknown else text)
 
+    def encode_written(self, text: str) -> list[int]:
+        """Symbol ids of a text that was written with these symbols."""
+        return self._labels(text)
+
     def spell(self, tokens: Sequence[str], settings: TextSettings = TextSettings()) -> list[list[int]]:
         """The ids of each part of a text, of all that has symbols; side by side they are those of the whole."""
         words = [self._known(normalize(token, settings), settings).split() for token in tokens]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +47,12 @@ def run(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         options = {"stdout": out, "stderr": err, "env": environment} | options
         process = subprocess.Popen(command, **options)
+        hangs = threading.Timer(
+            5 * SECONDS, process.kill
+        )  # on a busy machine; its own seconds are counted below
+        hangs.start()
         _, status, used = os.wait4(process.pid, 0)
+        hangs.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
@@ -67,7 +73,9 @@ def test_a_folder_of_bad_recordings(bad_files, tmp_path):
     folder, files = bad_files
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
+    (tmp_path / "folder.wav").mkdir()
     others = {
+        tmp_path / "folder.wav": r"no recording, but a folder .+",
         pipe: r"a pipe that nobody writes into; start what writes, or remove it\.",
         Path("/dev/zero"): r"a device, not a recording; give - and pipe its sound in\.",
         folder / "absent.wav": r"cannot be read \(No such file or directory\); check the path .+\.",

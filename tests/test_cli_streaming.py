@@ -53,6 +53,7 @@ def test_a_wav_from_a_pipe_gives_partials_and_finals_in_json(recording: Path) ->
     finals = [entry for entry in entries if entry["final"]]
     assert [final["text"] for final in finals] == TEXTS
     assert finals[1]["words"][0]["start"] > len(SOUNDS[0]) / RATE + 2
+    assert {final["_meta"]["model"] for final in finals} == {"digits-en"}
     partials = [entry for entry in entries if not entry["final"]]
     assert all(set(entry) == {"final", "text", "stable", "seconds"} for entry in partials)
     assert entries[0] in partials
@@ -88,7 +89,7 @@ def test_a_final_is_there_while_the_pipe_is_open() -> None:
     ("arguments", "named"),
     [
         ((["-"], "srt"), "as txt or json"),
-        ((["-"], "txt", True), "without --nbest"),
+        ((["-"], "txt", True), "without options for files or n-best"),
         ((["-", "-"], "txt"), "one thing at a time"),
     ],
 )
@@ -96,6 +97,22 @@ def test_what_a_stream_cannot_do_is_said(arguments: tuple, named: str) -> None:
     with pytest.raises(typer.BadParameter, match=named):
         check_stream(*arguments)
     check_stream(["-"], "json")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--jobs", "2"], ["--shard", "1/2"], ["-r"], ["-H"], ["-o", "out"], ["--overwrite"], ["--nbest", "2"]],
+)
+def test_what_is_for_files_is_refused_for_a_stream(arguments: list[str]) -> None:
+    done = run("-", "--stream", *arguments, stdin=b"")
+    assert done.returncode == 2
+    assert "without options for files" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_rate_is_of_bare_samples() -> None:
+    done = run("a.wav", "--rate", "8000")
+    assert done.returncode == 2
+    assert "give --raw too" in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_a_pipe_without_sound_is_one_sentence() -> None:

@@ -130,7 +130,7 @@ def test_a_long_recording_is_written_in_pieces(run, recordings, texts, window):
 
 def test_the_attention_is_shown(run, recordings, texts, tmp_path):
     sight = inspect(asr.load(run), segment(recordings[0]))
-    assert sight.written == f"{texts[0]}."
+    assert "".join(sight.written) == f"{texts[0]}."
     assert sight.attention.shape == (len(texts[0]) + 1, len(sight.log_probs))
     assert sight.attention.sum(axis=1) == pytest.approx(np.ones(len(sight.written)), abs=1e-4)
     assert picture(sight)["strips"][-1]["label"] == "attention"
@@ -181,6 +181,8 @@ def test_what_cannot_hold_is_refused_in_a_sentence(run, recordings, tmp_path):
     for arguments in (
         ["transcribe", recordings[0], "-m", run, "--lm", "lm.arpa"],
         ["transcribe", recordings[0], "-m", run, "--hotwords", "ab"],
+        ["transcribe", recordings[0], "-m", run, "--rnnlm", "rnnlm/"],
+        ["transcribe", recordings[0], "-m", run, "--fuse"],
         ["tune", run.parent / "corpus" / "four" / "manifest.jsonl", "-m", run, "-o", tmp_path / "tuned"],
     ):
         result = CliRunner().invoke(build_app(), [str(argument) for argument in arguments])

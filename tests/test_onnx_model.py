@@ -33,7 +33,7 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
-    done.stdout = "\\n".join(lines[:-1])
+    done.stdout = "\n".join(lines[:-1])
     return done, json.loads(lines[-1])
 
 
@@ -64,6 +64,16 @@ def test_evaluate_loads_no_torch(digits_onnx):
     done, loaded = asr_in_a_process("evaluate", SAMPLES / "samples.jsonl", "-m", digits_onnx)
     assert (done.returncode, loaded) == (0, ["jiwer"])
     assert done.stdout.startswith("%WER ")
+
+
+def test_align_and_listen_load_no_torch(digits_onnx, tmp_path):
+    said = asr.load("digits-en").transcribe(RECORDING).text
+    (tmp_path / "said.txt").write_text(said)
+    done, loaded = asr_in_a_process("align", RECORDING, tmp_path / "said.txt", "-m", digits_onnx, "-f", "ctm")
+    assert (done.returncode, loaded) == (0, ["numba"])
+    assert [line.split()[4] for line in done.stdout.splitlines()] == said.split()
+    done, loaded = asr_in_a_process("listen", "--file", RECORDING, "--speed", 1000, "-m", digits_onnx)
+    assert (done.returncode, loaded, done.stdout) == (0, [], said)
 
 
 def test_without_onnxruntime_one_sentence_says_what_to_install(digits_onnx):

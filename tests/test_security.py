@@ -1,5 +1,6 @@
 """What a stranger's files may not do: run code, reach other places, take the memory or the day."""
 
+import contextlib
 import io
 import json
 import os
@@ -18,10 +19,17 @@ from toys import random_model, write_unigram
 from asr import checkpoint, onnx_file, stored_decoder
 from asr.download import fetch
 from asr.errors import AsrError, CheckpointError, DownloadError, ManifestError
+from asr.lm.load import load_language_model
 from asr.lm.ngram import NGram
 from asr.loading import load
+from asr.manifest import read_manifest
+from asr.recurrent_lm.load import load_recurrent
+from asr.recurrent_lm.settings import RecurrentLMSettings
+from asr.recurrent_lm.training import Training
 from asr.shards import read_shards
 from asr.stored_decoder import StoredDecoder
+from asr.text import TextSettings
+from asr.units.dictionary import read_dictionary
 
 
 @pytest.fixture
@@ -54,6 +62,32 @@ def test_no_file_of_a_model_runs_code(model_dir, tmp_path, name, kind):
         (model_dir / name).write_text(f"decoder: !!python/object/apply:os.mkdir ['{sprung}']\n")
     with pytest.raises(CheckpointError, match=str(model_dir)):
         load(model_dir)
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("kind", ["pickle", "yaml"])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("lm.arpa", load_language_model),
+        ("lm.bin", load_language_model),
+        ("rnnlm/settings.yaml", lambda path: load_recurrent(path.parent)),
+        ("rnnlm/words.txt", lambda path: load_recurrent(path.parent)),
+        ("rnnlm/weights.safetensors", lambda path: load_recurrent(path.parent)),
+        ("model.onnx", load),
+        ("words.dic", lambda path: read_dictionary(path, TextSettings())),
+        ("all.jsonl", read_manifest),
+    ],
+)
+def test_no_other_file_of_a_stranger_runs_code(tmp_path, name, read, kind):
+    sprung, path = tmp_path / "sprung", tmp_path / name
+    Training(tmp_path / "rnnlm", [["a", "b"]] * 8, [["a"]], RecurrentLMSettings(size=4, max_epochs=1)).run()
+    if kind == "pickle":
+        torch.save(Trap(sprung), path)
+    else:
+        path.write_text(f"words: !!python/object/apply:os.mkdir ['{sprung}']\n")
+    with contextlib.suppress(AsrError):  # a dictionary may hold any words
+        read(path)
     assert not sprung.exists()
 
 

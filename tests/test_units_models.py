@@ -19,20 +19,27 @@ from asr.errors import CheckpointError, ConfigError, VocabularyError
 from asr.evaluation import evaluate, summary
 from asr.export import export
 from asr.manifest import read_manifest
+from asr.model_settings import AttentionSettings
+from asr.report.drawing import draw
+from asr.report.inspection import inspect
+from asr.report.strips import picture
 from asr.text import TextSettings
 from asr.training.transfer import shared_vocabulary
 
 DICTIONARY = "AB A1 B\nCD C D\nCD(2) D C\nBAD B A1 D\nDC D C\nBAT B A1 D\n"
+ATTENTION = AttentionSettings(
+    hidden_size=32, embedding_size=8, width=16, reach=5, dropout=0.0, ctc_weight=0.5
+)
 TRAINER = {"max_epochs": 60, "learning_rate": 2e-2, "warmup_epochs": 5.0}
 
 
-def learn(folder: Path, text: TextSettings) -> tuple[Path, str]:
+def learn(folder: Path, text: TextSettings, **model: object) -> tuple[Path, str]:
     """Eight recordings learned by heart; the folder of the model, and what was printed."""
     write_corpus(folder / "corpus", random_texts(8, 3))
     manifest = str(folder / "corpus" / "manifest.jsonl")
     sets = {"train": manifest, "dev": manifest}
     settings = settings_for(
-        folder, folder / "run", text=text, model={"dropout": 0.0}, data=sets, trainer=TRAINER
+        folder, folder / "run", text=text, model={"dropout": 0.0} | model, data=sets, trainer=TRAINER
     )
     result, printed = train(settings)
     return result.model_dir, printed
@@ -88,6 +95,25 @@ def test_phones_give_phones_greedily_and_words_by_the_dictionary(sounds):
         assert scored.hypothesis == expected
         assert [word.text for word in scored.heard] == expected.split()
         assert scored.greedy is None
+
+
+@pytest.mark.parametrize("units", ["subwords", "phones"])
+def test_attention_writes_other_units_and_shows_where_it_lay(tmp_path, units):
+    (tmp_path / "words.dic").write_text(DICTIONARY)
+    text = {
+        "subwords": TextSettings(units="subwords", num_subwords=12),
+        "phones": TextSettings(units="phones", dictionary=str(tmp_path / "words.dic")),
+    }[units]
+    model, _ = learn(tmp_path, text, kind="seq2seq", attention=ATTENTION)
+    recognizer, utterance = asr.load(model), corpus_of(model)[0]
+    assert evaluate(recognizer, corpus_of(model)).words.errors == 0
+    sight = inspect(recognizer, utterance)
+    said = recognizer.transcribe(utterance).text
+    assert len(sight.written) == len(sight.attention) < len(said) + 1
+    assert "".join(sight.written).strip() == f"{said}."
+    ticks = picture(sight)["strips"][-1]["ticks"]
+    assert [name for _, name in ticks] == said.split()
+    draw(tmp_path / "sight.png", sight)
 
 
 def test_a_language_model_chooses_among_words_that_sound_alike(sounds, tmp_path):

@@ -254,12 +254,11 @@ def _make_own(options: DecoderOptions, own: "AttentionDecoder") -> tuple[str, "A
     """The beam of a model that has one of its own, and what to say of it."""
     from asr.decoding import AttentionDecoder
 
-    given = options.settings
-    width = given.pop("beam_width", own.settings.beam_width)
-    if given or options.lm is not None or options.hotwords is not None:
+    width = options.settings.get("beam_width", own.settings.beam_width)
+    if dataclasses.replace(options, beam_width=None).ask_for_beam:
         raise typer.BadParameter(
             "an attention model writes with its own beam, which takes --beam-width and --nbest alone; "
-            "a language model and hotwords need a CTC model."
+            "language models and hotwords need a CTC model."
         )
     settings = dataclasses.replace(own.settings, beam_width=width)
     return f"attention, beam of {width}", AttentionDecoder(settings)

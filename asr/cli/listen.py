@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asr.cli.console import say
-from asr.cli.decoder import DecoderOptions, make_decoder, warm_up
+from asr.cli.decoder import DecoderOptions, made_by_options, make_decoder, warm_up
 from asr.cli.options import DEFAULT_MODEL, ModelOption, grouped
 from asr.cli.streaming import check_stream, latency_of, run
 
@@ -68,7 +68,8 @@ def listen(
     rules, windows = EndpointRules(after_words=silence), Windows(chunk=chunk, after=after)
     stream = recognizer.stream(sample_rate=rate, rules=rules, windows=windows)
     say(f"{name}: {latency_of(stream)}; Ctrl-C ends it")
-    run(stream, chunks, name, format)
+    meta = made_by_options(model, decoder, decoding) if format == "json" else {}
+    run(stream, chunks, name, format, meta)
 
 
 def _played(file: Path, speed: float) -> "tuple[str, int, Iterator[NDArray[Any]]]":

@@ -28,7 +28,7 @@ def models(
     if name is not None:
         card = checkpoint.resolve(name) / checkpoint.CARD
         print(read_text(card) if has_text(card) else f"{name} has no card ({card}).")
-        print(f"In a stream: {_streaming(checkpoint.load_settings(name))}.")
+        print(f"In a stream: {_streaming(checkpoint.resolve(name))}.")
         return
     print("\t".join(["model", "MB", "Hz", "symbols", "network", "stream", "card"]))
     local = sorted(path.parent for path in folder.glob(f"**/best/{checkpoint.CONFIG}"))
@@ -50,32 +50,42 @@ def _row(name: str) -> list[str]:
         str(settings.features.sample_rate),
         str(num_symbols),
         network,
-        _latency(settings),
+        _latency(folder, settings),
         _headline(folder / checkpoint.CARD),
     ]
 
 
-def _latency(settings: "RecognizerSettings") -> str:
+def _latency(folder: Path, settings: "RecognizerSettings") -> str:
     """Seconds behind the sound, or that it needs windows, or the whole."""
-    from asr.acoustic_stream import can_stream, latency
+    from asr.acoustic_stream import latency
     from asr.kinds import kind_of
 
     if not kind_of(settings.model).frame_by_frame:
         return "none"
-    if not can_stream(settings.features, settings.model):
+    if not _streams(folder, settings):
         return "windows"
     return f"{latency(settings.features, settings.model).seconds:.2f} s"
 
 
-def _streaming(settings: "RecognizerSettings") -> str:
+def _streams(folder: Path, settings: "RecognizerSettings") -> bool:
+    """Whether it needs no future; an exported model carries no state from chunk to chunk."""
+    from asr.acoustic_stream import can_stream
+    from asr.onnx_file import is_exported
+
+    return can_stream(settings.features, settings.model) and not is_exported(folder)
+
+
+def _streaming(folder: Path) -> str:
     """Where the seconds come from."""
-    from asr.acoustic_stream import can_stream, latency
+    from asr import checkpoint
+    from asr.acoustic_stream import latency
     from asr.kinds import kind_of
     from asr.streaming import Windows
 
+    settings = checkpoint.load_settings(folder)
     if not kind_of(settings.model).frame_by_frame:
         return "none, since it needs the whole utterance before it writes"
-    if not can_stream(settings.features, settings.model):
+    if not _streams(folder, settings):
         return f"hears windows, up to {Windows().latency:g} s behind the sound"
     parts = latency(settings.features, settings.model)
     causes = ", ".join(f"{name} {seconds:.3g}" for name, seconds in dataclasses.asdict(parts).items())

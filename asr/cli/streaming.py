@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +41,12 @@ class StreamOptions:
 
 
 def transcribe_stream(
-    recognizer: "Recognizer", source: str, options: StreamOptions, format: str, quiet: bool
+    recognizer: "Recognizer",
+    source: str,
+    options: StreamOptions,
+    format: str,
+    meta: Mapping[str, Any],
+    quiet: bool,
 ) -> None:
     """``asr transcribe - --stream``: a pipe, of wav or of bare samples, to words as they come.
 
@@ -59,14 +64,14 @@ def transcribe_stream(
         stream = recognizer.stream(sample_rate=rate)
         if not quiet:
             say(latency_of(stream))
-        run(stream, chunks, source, format)
+        run(stream, chunks, source, format, meta)
 
 
 def check_stream(inputs: list[str], format: str, wants_files: bool = False) -> None:
     """Raise ``typer.BadParameter`` unless a stream can do that."""
     if format not in FORMATS or wants_files:
         raise typer.BadParameter(
-            f"A stream is written to stdout, as {' or '.join(FORMATS)}, without --nbest."
+            f"A stream is one thing, written to stdout as {' or '.join(FORMATS)}, without options for files or n-best."
         )
     if len(inputs) != 1:
         raise typer.BadParameter("A stream is one thing at a time; give - for standard input.")
@@ -82,9 +87,11 @@ def latency_of(stream: "Stream") -> str:
     return f"hears {stream.latency:.2f} s behind the sound, {way}"
 
 
-def run(stream: "Stream", chunks: "Iterable[NDArray[Any]]", name: str, format: str) -> None:
+def run(
+    stream: "Stream", chunks: "Iterable[NDArray[Any]]", name: str, format: str, meta: Mapping[str, Any]
+) -> None:
     """Write what is said until the sound ends or Ctrl-C ends it; the last words are written all the same."""
-    with _Printer(name, format) as printer:
+    with _Printer(name, format, meta) as printer:
         try:
             for samples in chunks:
                 for final in stream.accept(samples):
@@ -99,9 +106,10 @@ def run(stream: "Stream", chunks: "Iterable[NDArray[Any]]", name: str, format: s
 class _Printer:
     """Partials where somebody looks at them: a line on a terminal, JSON objects for a program."""
 
-    def __init__(self, name: str, format: str):
+    def __init__(self, name: str, format: str, meta: Mapping[str, Any]):
         from asr.writers import FORMATS as WRITERS
 
+        self._meta = meta
         self._name, self._as_json, self._render = name, format == "json", WRITERS[format]
         self._line = _LiveLine() if sys.stderr.isatty() and not self._as_json else None
         self._shown = ""
@@ -134,7 +142,7 @@ class _Printer:
         self._shown = ""
         if self._line is not None:
             self._line.clear()
-        text = self._render(self._name, transcript)
+        text = self._render(self._name, transcript, self._meta)
         if self._as_json:
             text = json.dumps({"final": True, **json.loads(text)}, ensure_ascii=False) + "\n"
         self._print(text)

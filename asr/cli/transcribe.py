@@ -121,14 +121,18 @@ def transcribe(
 
         ffmpeg -i talk.mp4 -f wav - | asr transcribe - -f json
 
-        arecord -f S16_LE -r 16000 | asr transcribe - --stream --raw --rate 16000
+        arecord -t raw -f S16_LE -r 16000 | asr transcribe - --raw --rate 16000
     """
     from asr.transcription import Saved, batches, find_jobs
 
     make = MakeRecognizer(model, device, decoding, nbest)
     if stream.wanted:
-        check_stream(inputs, output.format, nbest > 0 or output.output_dir is not None)
-        return transcribe_stream(make(quiet), inputs[0], stream, output.format, quiet)
+        plain = (OutputOptions(output.format), SharingOptions(), False, 0)
+        check_stream(inputs, output.format, (output, sharing, recursive, nbest) != plain)
+        meta = make.meta() if output.format == "json" else {}
+        return transcribe_stream(make(quiet), inputs[0], stream, output.format, meta, quiet)
+    if (stream.rate, stream.channels) != (StreamOptions.rate, StreamOptions.channels):
+        raise typer.BadParameter("--rate and --channels are of bare samples; give --raw too.")
     formats = _formats(output.format, nbest)
     to_do = _part(find_jobs(inputs, recursive=recursive), sharing.shard)
     _check(to_do, formats, output.output_dir, sharing)

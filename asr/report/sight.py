@@ -54,8 +54,8 @@ class Sight:
     features_name: str = "features"
     attention: NDArray[np.floating[Any]] | None = None
     """(label, time) what was attended to when each label of ``written`` was; None where the model has no attention."""
-    written: str = ""
-    """A character a label; an end as a full stop."""
+    written: Sequence[str] = ()
+    """The symbol of each label; of an end a full stop."""
 
     @property
     def shown_symbols(self) -> list[int]:
@@ -101,19 +101,21 @@ def name_symbol(symbol: str) -> str:
 
 def _attention(
     recognizer: Recognizer, heard: Heard, words: Sequence[Word]
-) -> tuple[NDArray[np.floating[Any]] | None, str]:
+) -> tuple[NDArray[np.floating[Any]] | None, list[str]]:
     """Piece by piece, as it was written."""
     pieces = [piece for piece in heard.pieces or (heard,) if piece.besides]
     if not pieces:
-        return None, ""
-    blocks, written, begin = [], "", 0.0
+        return None, []
+    blocks, written, begin = [], list[str](), 0.0
     for piece in pieces:
         said = " ".join(word.text for word in words if begin <= word.start < begin + piece.seconds)
-        weights = attend(piece.besides[0], recognizer.vocabulary.encode(said, recognizer.text))
+        labels = recognizer.vocabulary.encode_written(said)
+        weights = attend(piece.besides[0], labels)
         before = round(begin / recognizer.acoustic.frame_seconds)
         after = len(heard.log_probs) - before - weights.shape[1]
         blocks.append(np.pad(weights, ((0, 0), (before, max(0, after)))))
-        written, begin = f"{written}{said}.", begin + piece.seconds
+        written += [*(recognizer.vocabulary.symbols[label] for label in labels), "."]
+        begin += piece.seconds
     width = len(heard.log_probs)
     return np.concatenate([block[:, :width] for block in blocks]), written
 

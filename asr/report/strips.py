@@ -106,14 +106,14 @@ def posteriors(sight: Sight) -> Strip:
     }
 
 
-def attention(weights: NDArray[np.floating[Any]], written: str, seconds: float) -> Strip:
+def attention(weights: NDArray[np.floating[Any]], written: Sequence[str], seconds: float) -> Strip:
     """Where each label's attention lay, the first label on top; words stand at their first labels."""
     columns = min(MOST_COLUMNS, weights.shape[1])
     shares = _pooled(weights, columns)[::-1]
-    firsts = [
-        at for at, label in enumerate(written) if label not in " ." and (not at or written[at - 1] in " .")
-    ]
-    ticks = [[len(written) - 1 - at, re.split("[ .]", written[at:], maxsplit=1)[0]] for at in firsts]
+    begins = [not at or label.startswith(" ") or written[at - 1] in " ." for at, label in enumerate(written)]
+    firsts = [at for at, label in enumerate(written) if label not in " ." and begins[at]]
+    texts = [re.split("[ .]", "".join(written[at:]).lstrip(), maxsplit=1)[0] for at in firsts]
+    ticks = [[len(written) - 1 - at, text] for at, text in zip(firsts, texts, strict=True)]
     return {**_image("attention", shares / max(float(shares.max()), 1e-9), seconds), "ticks": ticks}
 
 

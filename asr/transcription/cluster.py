@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from asr.errors import ConfigError, WorkerError
+from asr.errors import AsrError, ConfigError, WorkerError
 from asr.manifest import Utterance
 from asr.recognizer import Recognizer
 from asr.transcription.alone import Outcome, transcribe
@@ -66,7 +66,13 @@ def _outcomes(ray: Any, done: Any, batch: list[Job]) -> tuple[list[Job], list[Ou
         return batch, ray.get(done)
     except ray.exceptions.WorkerCrashedError:
         sentence = f"the workers of the cluster that read its batch died {RETRIES + 1} times; left out."
-        return batch, [WorkerError(f"{job.name}: {sentence}") for job in batch]
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, AsrError):  # nothing that another batch would be spared
+            raise error.cause from None
+        raise
+    except ray.exceptions.RayError as error:  # no memory, no machine
+        sentence = f"the cluster lost its batch ({type(error).__name__}); left out."
+    return batch, [WorkerError(f"{job.name}: {sentence}") for job in batch]
 
 
 def _transcribe_batch(make_recognizer: MakeRecognizer, batch: list[Job], nbest: int) -> list[Outcome]:

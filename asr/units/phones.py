@@ -83,6 +83,10 @@ class Phones(Vocabulary):
 
     __hash__ = None
 
+    def encode_written(self, text: str) -> list[int]:
+        """Symbol ids of phones; where one word ended and the next began is not written."""
+        return [self._ids[f" {phone}"] for phone in text.split()]
+
     def unknown_in(self, text: str) -> list[str]:
         """The words of a normalised text that the dictionary lacks."""
         return [word for word in text.split() if word not in self.words]
