@@ -37,6 +37,9 @@ def main() -> None:
     args = _parse()
     logging.disable(logging.WARNING)  # which files are of a lower rate is not what this is about
     recordings = audio.find(args.corpora)
+    if not recordings:
+        print(f"{args.corpora}: no recordings to join; give --corpora", file=sys.stderr)
+        return
     with tempfile.TemporaryDirectory() as name:
         long, short = Path(name) / "long.wav", Path(name) / "ten-minutes.wav"
         write(long, recordings, args.hours * 3600)
@@ -110,7 +113,12 @@ def _parse() -> argparse.Namespace:
     chosen = WindowSettings()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="english-small", help="(%(default)s)")
-    parser.add_argument("--corpora", type=Path, required=True, help="a folder of recordings to join")
+    parser.add_argument(
+        "--corpora",
+        type=Path,
+        default=Path(os.environ.get("ASR_CORPORA", "../shared/corpora")) / "librispeech",
+        help="a folder of recordings to join (%(default)s)",
+    )
     parser.add_argument("--longform", type=Path, help="one long recording more")
     parser.add_argument("--hours", type=float, default=3.0, help="of the long recording (%(default)s)")
     parser.add_argument("--whole-hours", type=float, default=3.0, help="heard at once at most (%(default)s)")

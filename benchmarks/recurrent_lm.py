@@ -49,6 +49,12 @@ class Way(NamedTuple):
 def main() -> None:
     """Print the tables, one line of JSON, and with --check fail where a claim does."""
     args = _parse()
+    if not args.text or args.rnnlm is None or args.dev is None:
+        print(
+            "recurrent_lm: give text, --rnnlm and --dev; docs/recurrent_lm.md has the commands",
+            file=sys.stderr,
+        )
+        return
     ngram, recurrent = _three_gram(_sentences(args.text)), load_recurrent(args.rnnlm)
     perplexities = _perplexities(args, ngram, recurrent)
     rates: dict[str, float] = {}
@@ -135,9 +141,9 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("text", nargs="+", type=Path, help="what both models are of")
-    parser.add_argument("--rnnlm", type=Path, required=True)
-    parser.add_argument("--dev", type=Path, required=True, help="text that the share is chosen on")
+    parser.add_argument("text", nargs="*", type=Path, help="what both models are of")
+    parser.add_argument("--rnnlm", type=Path)
+    parser.add_argument("--dev", type=Path, help="text that the share is chosen on")
     parser.add_argument("--test", nargs="*", type=Path, default=[], help="texts to give the perplexity of")
     parser.add_argument("--model", default="english-small")
     parser.add_argument("--manifest", type=Path, help="dev set to decode")

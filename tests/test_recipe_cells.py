@@ -15,7 +15,7 @@ from asr.config import compose
 from asr.evaluation import Evaluation, evaluate
 from asr.evaluation.scored import score
 from asr.loading import load
-from asr.manifest import Utterance, read_manifest
+from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.settings import build
 
 FOLDER = Path(__file__).parents[1] / "recipes" / "cells"
@@ -45,6 +45,18 @@ def recipe():
         sys.path.remove(str(FOLDER))
         for name in ("grid", "study", "claims", "pages"):
             sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(("name", "trainings", "unclipped"), [("fsdd", 30, 3), ("an4", 18, 3)])
+def test_the_grids_that_are_there_compose(recipe, write_audio, tmp_path, name, trainings, unclipped):
+    grid = recipe["grid"].read_grid(FOLDER / f"{name}.yaml", {})
+    write_manifest(tmp_path / "train.jsonl", [Utterance(str(write_audio("a.wav")), 1.0, "one two")])
+    points = recipe["grid"].make_points(grid, [f"data.train={tmp_path / 'train.jsonl'}"], tmp_path / "runs")
+    counts = {
+        clipped: sum(len(points[m]) for m in points if m.clipped == clipped) for clipped in (True, False)
+    }
+    assert counts == {True: trainings, False: unclipped}
+    assert grid.parameters <= 1_500_000
 
 
 @pytest.fixture(scope="module")
