@@ -1,6 +1,6 @@
 """A model directory, written whole or not at all, read without running any code of its author's.
 
-config.yaml           format_version, features, text, model
+config.yaml           format_version, features, text, model; since format 2 the digests of weights and vocabulary
 weights.safetensors   the tensors, float32 or float16
 vocabulary.txt        one symbol a line, the blank first; dictionary.txt, of a model of phones
 README.md             the model card: data, licence, WER table, command
@@ -9,6 +9,7 @@ decoder.yaml, lm.bin, rnnlm/  how it is decoded, if `asr tune` chose that (``asr
 torch is imported by what needs the weights: an exported model is found and described without it.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
     from asr.acoustic import TorchAcousticModel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.yaml", "weights.safetensors", "vocabulary.txt", "README.md"
+DIGESTS = "sha256"
 BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -138,6 +140,7 @@ def load(model_dir: str | os.PathLike[str]) -> Model:
     _check_shapes(settings, len(vocabulary), tensors, folder)
     acoustic = TorchAcousticModel(settings.features, settings.model, len(vocabulary))
     _fill(acoustic, tensors, folder)
+    _check_digests(folder)
     return Model(acoustic.eval(), vocabulary, settings)
 
 
@@ -171,6 +174,7 @@ def load_settings(model_dir: str | os.PathLike[str]) -> RecognizerSettings:
             raise CheckpointError(
                 f"{path}: format {printable(str(version))} is unknown to this version; update asr to read this model."
             )
+        values.pop(DIGESTS, None)
         return build(RecognizerSettings, values)
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from None
@@ -207,12 +211,31 @@ def _write(folder: Path, model: Model, card: str, half: bool) -> None:
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True)
-    save_yaml(model.settings, folder / CONFIG, format_version=FORMAT_VERSION)
     model.vocabulary.save(folder / VOCABULARY)
     (folder / CARD).write_text(card, encoding="utf-8")
     # safetensors' own file mode would be 0600: a model made by one user is read by others.
     save_file(_tensors(model.acoustic, half), folder / WEIGHTS)
     os.chmod(folder / WEIGHTS, 0o644)
+    header = {
+        "format_version": FORMAT_VERSION,
+        DIGESTS: {n: _digest(folder / n) for n in (WEIGHTS, VOCABULARY)},
+    }
+    save_yaml(model.settings, folder / CONFIG, **header)
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_digests(folder: Path) -> None:
+    """Weights with one wrong byte, or of another training, have the right shapes too."""
+    stated = load_yaml(folder / CONFIG).get(DIGESTS) or {}
+    for name in (WEIGHTS, VOCABULARY):
+        if isinstance(stated, dict) and name in stated and stated[name] != _digest(folder / name):
+            raise CheckpointError(
+                f"{folder}: {name} is not the one that the model was saved with; copy the model again, whole."
+            )
 
 
 def _tensors(module: "torch.nn.Module", half: bool) -> dict[str, "torch.Tensor"]:

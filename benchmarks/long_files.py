@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from _memory import peak_megabytes
 
 import asr
 from asr import audio
@@ -44,8 +44,11 @@ def main() -> None:
         long, short = Path(name) / "long.wav", Path(name) / "ten-minutes.wav"
         write(long, recordings, args.hours * 3600)
         write(short, recordings, 600)
-        peaks = {path.stem: peak_megabytes(path, args.model) for path in (short, long)}
-        base = peak_megabytes(None, args.model)
+        peaks = {
+            path.stem: peak_megabytes("transcribe", str(path), "-m", args.model, "-q")
+            for path in (short, long)
+        }
+        base = peak_megabytes("--version")
         for stem, megabytes in peaks.items():
             print(f"{stem:12} peaks at {megabytes:.0f} MB, {megabytes - base:.0f} MB above `asr --version`")
         whole = Path(name) / "whole.wav"
@@ -77,17 +80,6 @@ def write(path: Path, recordings: list[Path], seconds: float) -> None:
             left -= len(waveform)
             if not left:
                 return
-
-
-def peak_megabytes(recording: Path | None, model: str) -> float:
-    """Of a whole process, as the kernel counts it."""
-    what = ["transcribe", str(recording), "-m", model, "-q"] if recording else ["--version"]
-    process = subprocess.Popen([sys.executable, "-m", "asr", *what], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"asr {' '.join(what)} failed")
-    return usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
 
 
 def differing(args: argparse.Namespace, sources: dict[str, Path]) -> Iterator[dict[str, Any]]:

@@ -196,6 +196,17 @@ def pipe_in_its_place(path: Path) -> None:
     os.mkfifo(path)
 
 
+def last_byte_changed(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-4] ^= 0x01  # the least bit of a weight
+    path.write_bytes(content)
+
+
+def swapped_symbols(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-2], lines[-1], lines[-2]]) + "\n")
+
+
 def other_vocabulary(path: Path) -> None:
     path.write_text(path.read_text() + "ß\n")
 
@@ -219,6 +230,8 @@ DAMAGED_MODELS: list[tuple[str, Callable[[Path], None], str]] = [
     ("weights.safetensors", cut, "copy it again, whole"),
     ("weights.safetensors", byte_changed, "copy it again, whole"),
     ("weights.safetensors", replaced((BUNDLED / "config.yaml").read_bytes()), "copy it again, whole"),
+    ("weights.safetensors", last_byte_changed, "is not the one that the model was saved with; copy"),
+    ("vocabulary.txt", swapped_symbols, "is not the one that the model was saved with; copy"),
     ("vocabulary.txt", Path.unlink, "copy it again, whole"),
     ("vocabulary.txt", replaced(b""), "line 1 must be <blank>"),
     ("vocabulary.txt", cut, r"copy it again, whole|does not fit"),

@@ -67,7 +67,9 @@ def test_the_directory_holds_four_readable_files(model_dir):
     assert os.listdir(model_dir.parent) == ["model"]
     assert (model_dir / "README.md").read_text() == "# A card\n"
     assert all(path.stat().st_mode & 0o444 == 0o444 for path in model_dir.iterdir())
-    assert yaml.safe_load((model_dir / "config.yaml").read_text())["format_version"] == 1
+    assert (
+        yaml.safe_load((model_dir / "config.yaml").read_text())["format_version"] == checkpoint.FORMAT_VERSION
+    )
 
 
 def test_half_is_half_the_size_and_nearly_the_same(tmp_path):
@@ -174,7 +176,7 @@ def test_damage_is_named_with_its_folder(model_dir, name, damage):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format 2 .*update asr"),
+        ({"format_version": 3}, "format 3 .*update asr"),
         ({"format_version": None}, "format None"),
         ({"format_version": "1"}, "format 1 "),
         ({"format_version": 0}, "format 0"),
@@ -187,6 +189,15 @@ def test_a_format_or_setting_that_is_unknown_is_named(model_dir, changes, messag
     edit_config(model_dir, **changes)
     with pytest.raises(CheckpointError, match=rf"{model_dir}.*{message}"):
         checkpoint.load(model_dir)
+
+
+def test_a_model_of_format_1_has_no_digests_and_is_read(model_dir):
+    before = heard(model_dir)
+    path = model_dir / checkpoint.CONFIG
+    values = yaml.safe_load(path.read_text())
+    assert values.pop("sha256").keys() == {"weights.safetensors", "vocabulary.txt"}
+    path.write_text(yaml.safe_dump(values | {"format_version": 1}))
+    assert np.array_equal(heard(model_dir), before)
 
 
 def test_weights_of_another_shape_are_named(model_dir):
