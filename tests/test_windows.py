@@ -96,6 +96,21 @@ def test_a_stream_is_cut_between_words_in_the_longest_pause():
     assert np.array_equal(np.concatenate(pieces), stream)
 
 
+def test_one_other_cut_changes_no_later_one():
+    words = ["abcd"[: 1 + n % 4] + "-_-" + "-" * (n * 7 % 5) for n in range(60)]
+    stream = path_of("".join(words))
+    ends = [
+        np.cumsum([len(one) for one in windows.cut([given], SYMBOLS, 60)])
+        for given in (stream, stream.copy())
+    ]
+    assert np.array_equal(*ends)
+    other = stream.copy()
+    other[:50] = path_of("-" * 50)  # the first pause is now another
+    changed = np.cumsum([len(one) for one in windows.cut([other], SYMBOLS, 60)])
+    assert changed[0] != ends[0][0]
+    assert np.array_equal(changed[1:], ends[0][1:])
+
+
 def test_a_stream_without_a_space_is_cut_all_the_same():
     stream = path_of("abcd" * 30)
     pieces = list(windows.cut([stream], SYMBOLS, 32))
