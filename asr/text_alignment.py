@@ -18,11 +18,11 @@ from asr.errors import ConfigError
 from asr.text import TextSettings, Vocabulary, normalize
 from asr.types import AlignedWord, Alignment, Character, Stretch
 
-THRESHOLD = -5.0
+THRESHOLD = -6.0
 """Nats a character: a word with a lower score is not what is said there."""
 STRANGE = 1.0
 """Nats a frame to pass over what the text lacks. Both chosen on a chapter with sentences added and left out, heard by
-a model that was wrong in four words of five: dearer, neighbouring words spread over what is passed over."""
+a model that was wrong in two words of three: dearer, neighbouring words spread over what is passed over."""
 FEWEST_SYMBOLS = 3
 """Frames that show one; less of what the text lacks is noise."""
 LONGEST_PAUSE = 1.0
