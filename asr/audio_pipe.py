@@ -41,7 +41,8 @@ def wav_samples(file: IO[bytes], name: str) -> tuple[int, Iterator[NDArray[Any]]
     form = _exactly(file, 12, name)
     if form[:4] != b"RIFF" or form[8:] != b"WAVE":
         raise AudioError(
-            f"{name}: a stream is read as wav, and this is none; give --raw and --rate for bare samples."
+            f"{name}: a stream is read as wav, and this is none; leave out --stream to hear it at its end, "
+            "or give --raw and --rate for bare samples."
         )
     layout = b""
     while (head := _exactly(file, 8, name))[:4] != b"data":

@@ -164,7 +164,10 @@ def load_stored_language_model(
     try:
         return load_language_model(beside(Path(folder)) / stored.language_model)
     except AsrError as error:
-        raise CheckpointError(f"{error} `asr tune` packs it anew.") from None
+        remedy = "export the model again" if is_exported(Path(folder)) else "`asr tune` packs it anew"
+        raise CheckpointError(
+            f"{error} It belongs beside the model: copy it there, or {remedy}; --decoder greedy does without."
+        ) from None
 
 
 def make_decoder(folder: str | os.PathLike[str], stored: StoredDecoder) -> BeamDecoder:

@@ -80,6 +80,10 @@ def test_the_command_writes_a_manifest_and_the_audio_beside_it(tmp_path, utteran
         build_app(), ["data", "join", str(tmp_path / "train.jsonl"), "-o", str(path), "--seconds", "3", "6"]
     )
     assert (done.exit_code, done.stdout.strip()) == (0, str(path))
+    for existing, force in ((path, []), (tmp_path / "train.jsonl", ["--force"])):
+        again = ["data", "join", str(tmp_path / "train.jsonl"), "-o", str(existing), *force]
+        assert "there already" in str(CliRunner().invoke(build_app(), again).exception)
+    assert len(read_manifest(tmp_path / "train.jsonl")) == 20
     joined = read_manifest(path)
     assert {one.audio_filepath for one in joined} == {str(one) for one in (tmp_path / "new/joined").iterdir()}
     assert sum(one.duration for one in joined) == pytest.approx(

@@ -170,11 +170,13 @@ def join(
     seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest.")] = (2.0, 60.0),
     rate: Annotated[int, typer.Option(help="Hz of the recordings.", min=1000)] = 16000,
     seed: Annotated[int, typer.Option(help="Another seed joins others.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace a manifest that is there.")] = False,
 ) -> None:
     """Join utterances to longer recordings, to train on for long recordings.
 
     A network trained on single sentences keeps what it made of a voice for minutes; trained on joined ones, it hears
-    who speaks now. Each utterance is in one recording; two seeds make two such sets.
+    who speaks now. So speakers are mixed, each saying one to four sentences in a row. Each utterance is in one
+    recording; two seeds make two such sets.
 
     Examples:
 
@@ -182,8 +184,13 @@ def join(
     - `asr train data.train=joined.jsonl data.dev=dev.jsonl trainer.init_from=runs/mine run_dir=runs/long`
     """
     from asr.corpus.join import join as join_utterances
+    from asr.errors import ManifestError
     from asr.manifest import read_manifest, write_manifest
 
+    if output.exists() and (not force or output.samefile(manifest)):
+        raise ManifestError(
+            f"{output}: there already; give --force to replace what was joined, or another -o."
+        )
     utterances = read_manifest(manifest)
     with _progress("joining") as progress:
         joined = join_utterances(

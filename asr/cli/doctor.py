@@ -9,6 +9,12 @@ from typing import NamedTuple
 import typer
 
 FORMATS = {"wav": "WAV", "flac": "FLAC", "ogg (vorbis, opus)": "OGG", "mp3": "MP3", "NIST SPHERE": "NIST"}
+EXTRAS = (
+    ("m4a, aac, video", ("av",), "to read them: pip install 'asr[av]'"),
+    ("export", ("onnx", "onnxruntime"), "for asr export and its models: pip install 'asr[onnx]'"),
+    ("microphone", ("sounddevice",), "for asr listen: pip install 'asr[mic]'"),
+    ("Ray", ("ray",), "for --ray: pip install 'asr[ray]'"),
+)
 PACKAGES = ("torch", "numpy", "soundfile", "soxr", "numba", "lightning", "hydra-core", "jiwer", "safetensors")
 
 
@@ -26,7 +32,7 @@ def doctor() -> None:
 
     The exit code is 1 when something needed does not work.
     """
-    findings = [*_versions(), *_compiler(), *_formats(), *_devices(), *_models()]
+    findings = [*_versions(), *_compiler(), *_formats(), *_extras(), *_devices(), *_models()]
     for finding in findings:
         mark = "ok" if finding.works else ("MISSING" if finding.needed else "absent")
         print(f"{mark:8}{finding.name:24}{finding.detail}")
@@ -67,17 +73,12 @@ def _formats() -> Iterator[Finding]:
     for name, key in FORMATS.items():
         detail = f"libsndfile {soundfile.__libsndfile_version__}"
         yield Finding(name, key in available, detail if key in available else "update soundfile")
-    has_av = importlib.util.find_spec("av") is not None
-    yield Finding(
-        "m4a, aac, video", has_av, "PyAV" if has_av else "to read them: pip install 'asr[av]'", needed=False
-    )
-    has_onnx = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
-    yield Finding(
-        "export",
-        has_onnx,
-        "onnx, onnxruntime" if has_onnx else "for asr export and its models: pip install 'asr[onnx]'",
-        needed=False,
-    )
+
+
+def _extras() -> Iterator[Finding]:
+    for name, packages, remedy in EXTRAS:
+        works = all(importlib.util.find_spec(package) for package in packages)
+        yield Finding(name, works, ", ".join(packages) if works else remedy, needed=False)
 
 
 def _devices() -> Iterator[Finding]:

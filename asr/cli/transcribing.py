@@ -24,7 +24,7 @@ def run(team: "Team", outputs: "Outputs", jobs: "Sequence[Job]", quiet: bool) ->
 
     with _progress(jobs, quiet or not sys.stderr.isatty()) as on_progress:
         summary = transcription.run(team, outputs, on_progress)
-    if not quiet:
+    if not quiet and not (summary.is_stopped and not summary.num_done):
         say(_described(summary))
     for sentence in summary.failures:
         complain(sentence)
@@ -70,5 +70,5 @@ def _described(summary: "Summary") -> str:
 def _tell_of_stop(summary: "Summary", num_jobs: int) -> None:
     for sentence in summary.begun:
         complain(f"{sentence}.")
-    left = num_jobs - summary.num_done - len(summary.failures)
-    complain(f"stopped, {counted(left, 'recording')} left; with -o the same command goes on with them.")
+    left = counted(num_jobs - summary.num_done - len(summary.failures), "recording")
+    complain(f"stopped, {left} left; with -o the same command goes on where it was stopped.")
