@@ -4,7 +4,7 @@ import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,33 +71,39 @@ def align(
 
         asr align corpus.jsonl -m runs/mine -o aligned/
     """
-    from asr import checkpoint
-    from asr.decoding import decode_greedy
-    from asr.loading import load
-    from asr.provenance import made_by
-
     pairs = _pairs(inputs)
     chosen = _format(output, format)
     place = _place(output, chosen, len(pairs))
-    recognizer = load(model, device=device, decoder=decode_greedy)
-    meta = made_by(model, checkpoint.resolve(model)) | {"threshold": threshold}
+    recognizer, meta = _load(model, device)
     num_failed = 0
     with progress_bar(disable=quiet) as progress:
         for pair in progress.track(pairs, description="aligning"):
             try:
-                found = _align(recognizer, pair, threshold)
-                if not quiet:
-                    _report(pair.name, found)
-                place.put(pair.name, FORMATS[chosen](pair.name, found, meta))
+                found = _align(recognizer, pair, threshold, quiet)
+                place.put(pair.name, FORMATS[chosen](pair.name, found, meta | {"threshold": threshold}))
             except AsrError as error:
                 num_failed += 1
                 complain(str(error))
     raise typer.Exit(1 if num_failed else 0)
 
 
-def _align(recognizer: "Recognizer", pair: "_Pair", threshold: float) -> "Alignment":
+def _load(model: str, device: str) -> "tuple[Recognizer, dict[str, Any]]":
+    """The model, and what the outputs say of it."""
+    from asr import checkpoint
+    from asr.decoding import decode_greedy
+    from asr.loading import load
+    from asr.provenance import made_by
+
+    recognizer = load(model, device=device, decoder=decode_greedy)
+    return recognizer, made_by(model, checkpoint.resolve(model))
+
+
+def _align(recognizer: "Recognizer", pair: "_Pair", threshold: float, quiet: bool) -> "Alignment":
+    """The alignment of a pair; what of either has no place in the other is said, unless ``quiet``."""
     found = recognizer.align(pair.source, pair.text(), threshold=threshold)
     _check(pair, found)
+    if not quiet:
+        _report(pair.name, found)
     return found
 
 

@@ -34,6 +34,11 @@ class StreamOptions:
     rate: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Their rate in Hz.")] = 16000
     channels: Annotated[int, typer.Option(min=1, max=255, help="How many of them are of one moment.")] = 1
 
+    def check(self) -> None:
+        """Raise ``typer.BadParameter`` where the samples are described and there are none."""
+        if not self.raw and (self.rate, self.channels) != (StreamOptions.rate, StreamOptions.channels):
+            raise typer.BadParameter("--rate and --channels are of bare samples; give --raw too.")
+
     @property
     def wanted(self) -> bool:
         """Whether there is a stream."""

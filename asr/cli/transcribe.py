@@ -125,14 +125,12 @@ def transcribe(
     """
     from asr.transcription import Saved, batches, find_jobs
 
+    stream.check()
     make = MakeRecognizer(model, device, decoding, nbest)
     if stream.wanted:
         plain = (OutputOptions(output.format), SharingOptions(), False, 0)
         check_stream(inputs, output.format, (output, sharing, recursive, nbest) != plain)
-        meta = make.meta() if output.format == "json" else {}
-        return transcribe_stream(make(quiet), inputs[0], stream, output.format, meta, quiet)
-    if (stream.rate, stream.channels) != (StreamOptions.rate, StreamOptions.channels):
-        raise typer.BadParameter("--rate and --channels are of bare samples; give --raw too.")
+        return _stream(make, inputs[0], stream, output.format, quiet)
     formats = _formats(output.format, nbest)
     to_do = _part(find_jobs(inputs, recursive=recursive), sharing.shard)
     _check(to_do, formats, output.output_dir, sharing)
@@ -142,6 +140,11 @@ def transcribe(
     if to_do:
         team = _team(make, sharing, quiet)
         raise typer.Exit(transcribing.run(team(batches(to_do, batch_size)), outputs, to_do, quiet))
+
+
+def _stream(make: "MakeRecognizer", source: str, options: StreamOptions, format: str, quiet: bool) -> None:
+    meta = make.meta() if format == "json" else {}
+    transcribe_stream(make(quiet), source, options, format, meta, quiet)
 
 
 @dataclass(frozen=True)
