@@ -285,8 +285,7 @@ def _mono(samples: NDArray[Any]) -> Waveform:
     rest, full_scale = _rest_and_full_scale(samples.dtype)
     weight = np.float32(1 / (full_scale * channels))
     mixed = np.empty(len(samples), np.float32)
-    # Blocks stay in the cache: every pass over a whole recording shows.
-    for begin in range(0, len(samples), _MIXED_SAMPLES):
+    for begin in range(0, len(samples), _MIXED_SAMPLES):  # blocks that stay in the cache
         block = samples[begin : begin + _MIXED_SAMPLES].reshape(-1, channels).astype(np.float32)
         np.multiply(reduce(np.add, block.T), weight, out=mixed[begin : begin + len(block)])
     return mixed - np.float32(rest / full_scale) if rest else mixed
