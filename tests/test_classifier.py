@@ -99,7 +99,9 @@ def test_one_bad_recording_costs_itself(trained):
     bad, first, second = classifier.classify_all(["none.wav", good, str(good)])
     assert isinstance(bad, AudioError)
     assert "none.wav" in str(bad)
-    assert first == second == classifier.classify(good)
+    assert first == second
+    # Matrix products of other sizes round otherwise on some processors.
+    assert dict(classifier.classify(good).labels) == pytest.approx(dict(first.labels), abs=1e-6)
     samples = utter("cd", 1)
     assert classifier.classify(samples, sample_rate=8000).label == "cd"
 
