@@ -29,9 +29,9 @@ _EDGE_FRAMES = 20
 class WindowSettings:
     """Seconds; `benchmarks/long_files.py` measures how nearly texts are those of the whole recording heard at once."""
 
-    window: float = 500.0
+    window: float = 450.0
     """Heard at a time. What is not longer is heard whole."""
-    overlap: float = 240.0
+    overlap: float = 200.0
     """Of a window and the next one, so half of it is the context that either has at the least, but for ``search``."""
     search: float = 10.0
     """So far from the middle of the overlap a pause is looked for to join them in."""
