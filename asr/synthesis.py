@@ -22,7 +22,7 @@ from asr.errors import AsrError
 T = TypeVar("T")
 
 PROGRAMS = ("espeak-ng", "flite", "text2wave")
-_REMEDY = "apt install espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts"
+REMEDY = "apt install espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def check_programs() -> None:
     """
     missing = [program for program in PROGRAMS if which(program) is None]
     if missing:
-        raise AsrError(f"{', '.join(missing)}: not installed; `{_REMEDY}` brings every voice.")
+        raise AsrError(f"{', '.join(missing)}: not installed; `{REMEDY}` brings every voice.")
 
 
 def for_each(number: int, speak_one: Callable[[int], T]) -> list[T]:
@@ -85,11 +85,11 @@ def speak(voice: Voice, text: str, sample_rate: int, manner: Manner = Manner()) 
         try:
             done = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
         except FileNotFoundError:
-            raise AsrError(f"{command[0]}: not installed; `{_REMEDY}` brings every voice.") from None
+            raise AsrError(f"{command[0]}: not installed; `{REMEDY}` brings every voice.") from None
         # text2wave ends with status 0 even when it found no voice.
         if done.returncode or not path.exists():
             reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            raise AsrError(f"{voice.speaker}: cannot speak ({reason[0]}); `{_REMEDY}` brings every voice.")
+            raise AsrError(f"{voice.speaker}: cannot speak ({reason[0]}); `{REMEDY}` brings every voice.")
         return trim(audio.load(path, sample_rate), sample_rate)
 
 

@@ -1,6 +1,7 @@
 """Synthesised audio for every test: nothing is downloaded, nothing is random between runs."""
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 from home_server import Home
+
+from asr.synthesis import REMEDY
 
 
 def tones(
@@ -52,6 +55,14 @@ def digits_onnx(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "digits.onnx"
     export("digits-en", path)
     return path
+
+
+@pytest.fixture(scope="session")
+def synthesisers() -> None:
+    """Debian's, all three; tests that let them speak are skipped without them."""
+    missing = [name for name in ("espeak-ng", "flite", "text2wave") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"no {', '.join(missing)} here: nothing is spoken ({REMEDY})")
 
 
 @pytest.fixture

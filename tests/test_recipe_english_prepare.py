@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[1] / "recipes" / "english" / "prepare.py"
 
 
 @pytest.fixture(scope="module")
-def data(corpora, tmp_path_factory) -> Path:
+def data(corpora, synthesisers, tmp_path_factory) -> Path:
     """The real corpora pooled, with four sentences of synthetic voices."""
     folder = tmp_path_factory.mktemp("english")
     places = {

@@ -10,6 +10,7 @@ from asr.synthesis import Manner, Voice, at_level, check_programs, speak, trim
 ONE_OF_EACH = [Voice("espeak", "en-gb+f2"), Voice("flite", "slt"), Voice("festival", "kal_diphone")]
 
 
+@pytest.mark.usefixtures("synthesisers")
 @pytest.mark.parametrize("voice", ONE_OF_EACH, ids=lambda voice: voice.engine)
 def test_a_voice_speaks_at_its_pace(voice):
     slow, fast = (speak(voice, "seven two", 16000, Manner(pace)) for pace in (0.8, 1.25))
@@ -17,6 +18,7 @@ def test_a_voice_speaks_at_its_pace(voice):
     assert np.abs(slow).max() > 0.05
 
 
+@pytest.mark.usefixtures("synthesisers")
 def test_a_voice_that_is_not_installed_names_the_packages():
     with pytest.raises(AsrError, match=r"festival-nobody: cannot speak .*apt install espeak-ng"):
         speak(Voice("festival", "nobody"), "one", 8000)
