@@ -117,6 +117,7 @@ def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]
     path = Path(path)
     folder = path.parent.resolve()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with written_beside(path) as partial, open(partial, "w", encoding="utf-8") as file:
             for utterance in utterances:
                 file.write(json.dumps(_as_line(utterance, folder), ensure_ascii=False) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def written_beside(path: str | os.PathLike[str], *, durable: bool = False) -> Iterator[Path]:
-    """A path to write to, which takes the place of ``path`` when the block ends well; its folder is made.
+    """A path to write to, which takes the place of ``path`` when the block ends well.
 
     ``durable`` waits for the disk: or a power cut could leave the new name with nothing behind it. What fails leaves
     what was there before, and nothing else.
@@ -17,7 +17,6 @@ def written_beside(path: str | os.PathLike[str], *, durable: bool = False) -> It
         OSError: it cannot be written there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial
@@ -30,10 +29,11 @@ def written_beside(path: str | os.PathLike[str], *, durable: bool = False) -> It
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Beside, then renamed.
+    """Beside, then renamed; its folder is made.
 
     Raises:
         OSError: as ``written_beside``.
     """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with written_beside(path) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -88,6 +88,7 @@ def _grouped(
 def _write(group: Sequence[Utterance], path: Path, sample_rate: int) -> Utterance:
     waveform: audio.Waveform = np.concatenate([load_input(one, sample_rate, 0) for one in group])
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with written_beside(path) as partial:
             soundfile.write(partial, waveform.clip(-1, 1), sample_rate, format="FLAC")
     except (OSError, soundfile.SoundFileError) as error:

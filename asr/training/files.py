@@ -17,6 +17,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     Raises:
         CheckpointError: it cannot be written; what was there before is still there.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with whole_files.written_beside(path, durable=True) as partial:
             yield partial

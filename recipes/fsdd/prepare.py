@@ -254,6 +254,7 @@ def write_flac(path: Path, waveform: audio.Waveform) -> None:
     """8 kHz, 16 bits; written beside, then renamed. Samples that came from 16 bits are kept bit for bit."""
     # libsndfile would scale floats by 32767.
     samples = np.clip(np.round(waveform * 32768), -32768, 32767).astype(np.int16)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with written_beside(path) as partial:
         soundfile.write(partial, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
 

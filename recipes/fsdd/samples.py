@@ -83,6 +83,7 @@ def _write(path: Path, waveform: audio.Waveform, form: Format) -> None:
     samples = 0.63 * waveform / np.abs(waveform).max()
     # A second channel as of a microphone farther away: mixing down has something to do.
     channels = np.stack([samples, 0.7 * samples][: form.channels], axis=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with written_beside(path) as partial:
         soundfile.write(partial, channels, form.sample_rate, format=form.container, subtype=form.subtype)
 
