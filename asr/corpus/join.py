@@ -1,8 +1,8 @@
 """Utterances joined to recordings of up to a minute or more, for training.
 
 A network that has only ever heard one sentence at a time keeps what it made of a voice for minutes. Trained on joined
-ones it hears who speaks now, so that long recordings come out better, and the same whatever windows they are heard in
-(`docs/transcribing.md` has the figures).
+ones it hears who speaks now, so that long recordings come out better, and nearly the same whatever windows they are
+heard in (`docs/transcribing.md` has the figures).
 """
 
 from collections.abc import Callable, Iterator, Sequence
