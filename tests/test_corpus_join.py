@@ -84,6 +84,8 @@ def test_the_command_writes_a_manifest_and_the_audio_beside_it(tmp_path, utteran
         again = ["data", "join", str(tmp_path / "train.jsonl"), "-o", str(existing), *force]
         assert "there already" in str(CliRunner().invoke(build_app(), again).exception)
     assert len(read_manifest(tmp_path / "train.jsonl")) == 20
+    unnamed = CliRunner().invoke(build_app(), ["data", "join", str(path), "-o", str(tmp_path / "unnamed")])
+    assert (unnamed.exit_code, (tmp_path / "unnamed").exists()) == (2, False)
     joined = read_manifest(path)
     assert {one.audio_filepath for one in joined} == {str(one) for one in (tmp_path / "new/joined").iterdir()}
     assert sum(one.duration for one in joined) == pytest.approx(

@@ -187,6 +187,8 @@ def join(
     from asr.errors import ManifestError
     from asr.manifest import read_manifest, write_manifest
 
+    if not output.suffix:
+        raise typer.BadParameter(f"{output}: is where the audio will lie; name the manifest {output}.jsonl.")
     if output.exists() and (not force or output.samefile(manifest)):
         raise ManifestError(
             f"{output}: there already; give --force to replace what was joined, or another -o."
