@@ -58,7 +58,7 @@ class AcousticStream:
     def __init__(self, front_end: FrontEnd, network: RecurrentCTC, model: ModelSettings):
         features = front_end.settings
         self.latency = latency(features, model).seconds
-        self._device = front_end.window.device
+        self._tensor = front_end.tensor
         self._frames = _Frames(front_end)
         around, beside = _delta_reach(features), reach(model.subsampling, model.kernel_size)
         self._features = _Sliding(front_end.finish, around, around)
@@ -79,7 +79,7 @@ class AcousticStream:
 
     @torch.inference_mode()
     def _advance(self, samples: NDArray[np.float32], last: bool) -> NDArray[np.float32]:
-        frames = self._frames.advance(torch.from_numpy(samples).to(self._device), last)
+        frames = self._frames.advance(self._tensor(samples), last)
         hidden = self._subsampled.advance(self._features.advance(frames, last), last)
         if hidden is not None:
             for place, block in enumerate(self._blocks):

@@ -53,11 +53,23 @@ class FrontEnd(nn.Module):
 
     def extract(self, values: NDArray[np.float32], *, normalize: bool = True) -> Tensor:
         """``(time, feature)`` of one waveform ``(num_samples,)`` or of its static ``(num_frames, num_static)``."""
-        tensor = torch.from_numpy(values).to(self.window.device).unsqueeze(0)
-        lengths = torch.tensor([tensor.shape[1]], device=tensor.device)
-        static, lengths = (tensor, lengths) if values.ndim == 2 else self.static(tensor, lengths)
+        device = self.window.device
+        lengths = torch.tensor([len(values)], device=device)
+        if values.ndim == 2:
+            static = torch.from_numpy(values).to(device).unsqueeze(0)
+        else:
+            static, lengths = self.static(self.tensor(values).unsqueeze(0), lengths)
         finish = self.finish if normalize else self.with_deltas
         return finish(static, lengths)[0]
+
+    def tensor(self, waveform: NDArray[np.float32]) -> Tensor:
+        """A waveform on the device of the front end, in float64 where there is such a thing (not on Apple's MPS).
+
+        Spectra are computed in the precision of their waveform. In float32 the quietest bands, as mp3 leaves them,
+        drown in the rounding of the loudest, and every processor and runtime hears something else in them.
+        """
+        tensor = torch.from_numpy(waveform).to(self.window.device)
+        return tensor if tensor.device.type == "mps" else tensor.double()
 
     def static(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What deltas and normalisation start from, ``(batch, time, num_static)``, and its lengths."""
@@ -150,7 +162,7 @@ class FrontEnd(nn.Module):
             rest = torch.sub(frames[..., 1:], frames[..., :-1], alpha=settings.preemphasis)
             frames = torch.cat([first, rest], dim=-1)
         spectrum = torch.fft.rfft(frames * self.window, n=settings.fft_length)
-        power = spectrum.real.square() + spectrum.imag.square()
+        power = (spectrum.real.square() + spectrum.imag.square()).to(self.mel.dtype)
         energies: Tensor = (power @ self.mel).clamp(min=settings.log_floor)
         return energies.log10() * 10.0 if settings.log == "db" else energies.log()
 

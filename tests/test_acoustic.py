@@ -39,14 +39,16 @@ def test_precomputed_features_are_heard_like_the_audio():
     features = dataclasses.replace(FEATURES, delta_order=2)
     acoustic = random_model(features).acoustic
     waveform = CLIPS[1]
-    static, _ = acoustic.front_end.static(torch.from_numpy(waveform)[None], torch.tensor([len(waveform)]))
+    static, _ = acoustic.front_end.static(
+        acoustic.front_end.tensor(waveform)[None], torch.tensor([len(waveform)])
+    )
     from_audio, from_features = acoustic.log_probs([waveform, static[0].numpy()])
     np.testing.assert_allclose(from_features, from_audio, rtol=0, atol=1e-5)
 
 
 def test_forward_is_what_log_probs_does():
     acoustic = random_model().acoustic
-    waveform = torch.from_numpy(CLIPS[0])[None]
+    waveform = acoustic.front_end.tensor(CLIPS[0])[None]
     scores, lengths = acoustic(waveform, torch.tensor([waveform.shape[1]]))
     assert int(lengths) == scores.shape[1]
     expected = acoustic.log_probs([CLIPS[0]])[0]

@@ -170,8 +170,9 @@ def test_precomputed_features_equal_the_audio(utterances, tmp_path):
     features = dataclasses.replace(FEATURES, delta_order=2)
     lines = []
     for number, utterance in enumerate(utterances):
-        waveform = torch.from_numpy(load_input(utterance, RATE, 13))[None]
-        static, _ = FrontEnd(features).static(waveform, torch.tensor([waveform.shape[1]]))
+        front_end = FrontEnd(features)
+        waveform = front_end.tensor(load_input(utterance, RATE, 13))[None]
+        static, _ = front_end.static(waveform, torch.tensor([waveform.shape[1]]))
         np.save(tmp_path / f"{number}.npy", static[0].numpy())
         lines.append(
             Utterance(

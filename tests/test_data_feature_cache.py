@@ -85,7 +85,7 @@ def test_an_entry_belongs_to_its_front_end_its_file_and_its_segment(utterances, 
 
 
 def _computed(utterance: Utterance) -> torch.Tensor:
-    waveform = torch.from_numpy(load_input(utterance, RATE, 13))[None]
+    waveform = FRONT_END.tensor(load_input(utterance, RATE, 13))[None]
     return FRONT_END.static(waveform, torch.tensor([waveform.shape[1]]))[0][0]
 
 

@@ -121,7 +121,7 @@ def test_precomputed_features_are_a_source(untrained, utterances, tmp_path):
     import torch
 
     acoustic = untrained.acoustic
-    waveform = torch.from_numpy(soundfile.read(utterances[1].audio_filepath, dtype="float32")[0])
+    waveform = acoustic.front_end.tensor(soundfile.read(utterances[1].audio_filepath, dtype="float32")[0])
     static, _ = acoustic.front_end.static(waveform[None], torch.tensor([len(waveform)]))
     np.save(tmp_path / "a.npy", static[0].numpy())
     line = Utterance(None, 1.0, "", features_filepath=str(tmp_path / "a.npy"))

@@ -69,7 +69,7 @@ class FeatureCache:
 
     def _compute(self, utterance: Utterance) -> NDArray[np.float32]:
         settings = self.front_end.settings
-        waveform = torch.from_numpy(load_input(utterance, settings.sample_rate, settings.num_static))
+        waveform = self.front_end.tensor(load_input(utterance, settings.sample_rate, settings.num_static))
         with torch.no_grad():
             static, _ = self.front_end.static(waveform.unsqueeze(0), torch.tensor([len(waveform)]))
         features: NDArray[np.float32] = static[0].numpy()

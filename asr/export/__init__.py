@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["export"]
 
 TOLERANCE = 1e-3
-"""Of natural logarithms; the order in which float32 is added up makes a tenth of it on noise."""
+"""Of natural logarithms; the order in which float32 is added up makes a tenth of it."""
 
 
 def export(
@@ -107,11 +107,12 @@ def _tensors(module: "nn.Module") -> dict[str, NDArray[np.float32]]:
 
 
 def _difference(model: Model, session: "InferenceSession", features: bool) -> float:
-    """Between torch and onnxruntime, on noise of two lengths in one padded batch."""
+    """Between torch and onnxruntime, on bursts of noise of two lengths in one padded batch."""
     settings = model.settings.features
     shape = (settings.num_static,) if features else ()
-    lengths = [61, 100] if features else [settings.sample_rate * 3 // 5, settings.sample_rate]
-    clips = [np.random.default_rng(n).normal(0, 0.1, (n, *shape)).astype(np.float32) for n in lengths]
+    rate = round(1 / settings.hop_seconds) if features else settings.sample_rate
+    lengths = [rate * 3 // 5, rate]
+    clips = [_bursts(length, rate, shape) for length in lengths]
     batch = np.ones((len(clips), max(lengths), *shape), np.float32)
     for row, clip in zip(batch, clips, strict=True):
         row[: len(clip)] = clip
@@ -119,6 +120,14 @@ def _difference(model: Model, session: "InferenceSession", features: bool) -> fl
     heard, ends = session.run([LOG_PROBS, LOG_PROB_LENGTHS], given)
     pairs = zip(heard, ends, model.acoustic.log_probs(clips), strict=True)
     return max(float(np.abs(ours[:end] - theirs).max()) for ours, end, theirs in pairs)
+
+
+def _bursts(length: int, rate: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Noise that swells and fades four times a second, as syllables do."""
+    swell = np.sin(4 * np.pi * np.arange(length) / rate) ** 2
+    noise = np.random.default_rng(length).normal(0, 0.1, (length, *shape))
+    clip: NDArray[np.float32] = (noise.T * swell).T.astype(np.float32)
+    return clip
 
 
 def _texts(place: Path) -> dict[str, str]:

@@ -35,11 +35,13 @@ class Graph:
         self._nodes.append(helper.make_node(operator, names, [name], name, domain=domain, **attributes))
         return name
 
-    def constant(self, value: ArrayLike, name: str = "") -> str:
-        """A constant: reals as float32, Python's integers as int64."""
+    def constant(
+        self, value: ArrayLike, name: str = "", precision: type[np.floating[Any]] = np.float32
+    ) -> str:
+        """A constant: reals in ``precision``, Python's integers as int64."""
         array = np.asarray(value)
         if array.dtype.kind == "f":
-            array = array.astype(np.float32)
+            array = array.astype(precision)
         name = name or f"constant_{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
