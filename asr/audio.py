@@ -8,7 +8,7 @@ import logging
 import math
 import os
 from collections.abc import Iterable, Iterator
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ _RATES = range(1000, 1_000_001)
 _MAX_CHANNELS = 1024
 _LOUDEST = 256.0
 """Full scale is 1; decoders and float files overshoot it, but not so far."""
-_MIXED_SAMPLES = 1 << 15
+_MIXED_VALUES = 1 << 18
 _TOLERANCE = 0.1
 """Seconds that may be missing without a warning: manifests round, and mp3 headers count padding."""
 
@@ -253,12 +253,8 @@ def _checked(samples: NDArray[Any], rate: int, name: str, before: int) -> Wavefo
 
 def _check_array(samples: NDArray[Any], rate: int, name: str) -> None:
     channels = max(samples.shape[1:], default=1)
-    if (
-        samples.ndim not in (1, 2)
-        or not samples.size
-        or samples.dtype.kind not in "iuf"
-        or channels > _MAX_CHANNELS
-    ):
+    is_numbers = samples.size > 0 and samples.dtype.kind in "iuf"
+    if not (is_numbers and samples.ndim in (1, 2) and channels <= _MAX_CHANNELS):
         raise AudioError(
             f"{name}: expected numbers (num_samples,) or (num_samples, channels), "
             f"not {samples.dtype} {samples.shape}; reshape or convert them."
@@ -285,9 +281,12 @@ def _mono(samples: NDArray[Any]) -> Waveform:
     rest, full_scale = _rest_and_full_scale(samples.dtype)
     weight = np.float32(1 / (full_scale * channels))
     mixed = np.empty(len(samples), np.float32)
-    for begin in range(0, len(samples), _MIXED_SAMPLES):  # blocks that stay in the cache
-        block = samples[begin : begin + _MIXED_SAMPLES].reshape(-1, channels).astype(np.float32)
-        np.multiply(reduce(np.add, block.T), weight, out=mixed[begin : begin + len(block)])
+    block = np.empty((_MIXED_VALUES // channels, channels), np.float32)  # stays in the cache
+    for begin in range(0, len(samples), len(block)):
+        part = mixed[begin : begin + len(block)]
+        block[: len(part)] = samples[begin : begin + len(part)].reshape(-1, channels)
+        total = reduce(partial(np.add, out=part), block[: len(part)].T)
+        np.multiply(total, weight, out=part)
     return mixed - np.float32(rest / full_scale) if rest else mixed
 
 
