@@ -192,7 +192,7 @@ def _parsed(text: str) -> Any:
     """No aliases are followed: nine lines of them can stand for more than memory holds."""
     if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _LOADER)):
         raise yaml.YAMLError("settings have no aliases")
-    return yaml.load(text, _LOADER)
+    return _LOADER(text).get_single_data()
 
 
 def _convert(kind: Any, value: Any, path: str) -> Any:

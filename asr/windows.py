@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asr import memory
 from asr.types import Hypothesis, Transcript, Word, pronunciations_of
 
 LogProbs = NDArray[np.float32]
@@ -35,8 +36,11 @@ class WindowSettings:
     """Of a window and the next one, so half of it is the context that either has at the least, but for ``search``."""
     search: float = 10.0
     """So far from the middle of the overlap a pause is looked for to join them in."""
-    piece: float = 180.0
-    """Decoded at a time, at most; mostly two thirds of it, as a pause to end it in is looked for around these."""
+    piece: float = 30.0
+    """Decoded at a time, at most; mostly two thirds of it, as a pause to end it in is looked for around these.
+
+    A beam over minutes fills up with texts that differ in what was said long ago, and has little room left for now.
+    """
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def hear(
         nonlocal num_samples
         for number, window in enumerate(overlapping(waveforms, grid.window * size, grid.step * size)):
             num_samples = number * grid.step * size + len(window)
+            memory.give_back()
             yield log_probs([window])[0]
 
     pieces = cut(join(windows(), grid), symbols, grid.piece)

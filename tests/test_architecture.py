@@ -60,7 +60,7 @@ FLOORS = {
     ),
     **dict.fromkeys(("augment", "text", "units", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi", "fit"), 1),
-    **dict.fromkeys(("errors", "types", "compiled", "wording", "whole_files"), 0),
+    **dict.fromkeys(("errors", "types", "compiled", "wording", "whole_files", "memory"), 0),
 }
 
 SIBLINGS = {
@@ -400,6 +400,7 @@ def test_every_module_has_its_tests():
         "av_files": "audio",
         "experiment": "recipes",
         "hearing": "windows",
+        "memory": "windows",
         "recipe": "recipes",
     }
     rooms = set(FLOORS) - {"__main__"}

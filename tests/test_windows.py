@@ -2,6 +2,9 @@
 
 import dataclasses
 import io
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -204,3 +207,24 @@ def test_alternatives_of_pieces_are_put_together_best_first():
     found = mumbling.transcribe(SOUND, sample_rate=RATE, nbest=3)
     assert len({one.text for one in found.alternatives}) == 3
     assert found.alternatives[0].text == found.text
+
+
+HELD = """
+import numpy as np
+from asr import memory
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+
+arrays = [np.ones(8000) for _ in range(2000)]
+del arrays[:-1]
+before = resident()
+memory.give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that keeps what is freed")
+def test_what_lies_below_an_array_in_use_goes_back():
+    run = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
+    assert float(run.stdout) > 100
