@@ -102,7 +102,8 @@ def _frames(graph: Graph, settings: FeatureSettings, hops: str, num_frames: str)
     """``(batch, time, frame_length)``: each frame is a few neighbouring hops, cut."""
     reach = -(-_frame_length(settings) // settings.hop_length)
     parts = [graph.slice(hops, start, graph("Add", num_frames, start), axis=1) for start in range(reach)]
-    frames = graph.slice(graph("Concat", *parts, axis=-1), 0, _frame_length(settings), axis=2)
+    rest = _frame_length(settings) - (reach - 1) * settings.hop_length
+    frames = graph("Concat", *parts[:-1], graph.slice(parts[-1], 0, rest, axis=2), axis=-1)
     if settings.remove_dc:
         frames = graph("Sub", frames, graph("ReduceMean", frames, [-1]))
     if settings.preemphasis and settings.preemphasis_over == "frame":
@@ -115,14 +116,16 @@ def _frames(graph: Graph, settings: FeatureSettings, hops: str, num_frames: str)
 def _power(graph: Graph, settings: FeatureSettings, window: NDArray[np.float32], frames: str) -> str:
     """Frames to the squares of what ``_bins`` lists, ``(batch, time, column)``."""
     first, second, half = _factors(settings.fft_length)
-    silence = [0, 0, 0, 0, 0, settings.fft_length - len(window)]
+    rows = -(-len(window) // second)  # of n1; what the frame is padded with beyond them adds nothing
+    silence = [0, 0, 0, 0, 0, rows * second - len(window)]
     windowed = graph(
         "Pad", graph("Mul", frames, _double(graph, window.astype(np.float64) * settings.scale)), silence
     )
-    across, along = (_double(graph, matrices) for matrices in _matrices(first, second))
-    columns = graph("MatMul", across, graph("Reshape", windowed, [-1, first, second]))
+    across, along = _matrices(first, second)
+    inner, outer = _double(graph, across[:, :rows]), _double(graph, along)
+    columns = graph("MatMul", inner, graph("Reshape", windowed, [-1, rows, second]))
     by_k1 = graph("Transpose", graph("Reshape", columns, [-1, half, 2 * second]), perm=[1, 0, 2])
-    spectrum = graph("Transpose", graph("MatMul", by_k1, along), perm=[1, 0, 2])
+    spectrum = graph("Transpose", graph("MatMul", by_k1, outer), perm=[1, 0, 2])
     shape = graph("Concat", graph("Shape", frames, end=2), [half * 2 * second], axis=0)
     spectrum = graph("Reshape", spectrum, shape)
     return graph("Cast", graph("Mul", spectrum, spectrum), to=TensorProto.FLOAT)
