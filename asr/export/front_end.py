@@ -102,8 +102,8 @@ def _frames(graph: Graph, settings: FeatureSettings, hops: str, num_frames: str)
     """``(batch, time, frame_length)``: each frame is a few neighbouring hops, cut."""
     reach = -(-_frame_length(settings) // settings.hop_length)
     parts = [graph.slice(hops, start, graph("Add", num_frames, start), axis=1) for start in range(reach)]
-    rest = _frame_length(settings) - (reach - 1) * settings.hop_length
-    frames = graph("Concat", *parts[:-1], graph.slice(parts[-1], 0, rest, axis=2), axis=-1)
+    width = _frame_length(settings) - (reach - 1) * settings.hop_length
+    frames = graph("Concat", *parts[:-1], graph.slice(parts[-1], 0, width, axis=2), axis=-1)
     if settings.remove_dc:
         frames = graph("Sub", frames, graph("ReduceMean", frames, [-1]))
     if settings.preemphasis and settings.preemphasis_over == "frame":
