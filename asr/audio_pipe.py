@@ -64,7 +64,10 @@ def wav_samples(file: IO[bytes], name: str) -> tuple[int, Iterator[NDArray[Any]]
 def _exactly(file: IO[bytes], count: int, name: str) -> bytes:
     data = file.read(count)
     if len(data) < count:
-        raise AudioError(
-            f"{name}: the stream ends before its sound begins; check the program that writes it."
-        )
+        raise nothing_came(name)
     return data
+
+
+def nothing_came(name: str) -> AudioError:
+    """What to raise where a pipe held no sound."""
+    return AudioError(f"{name}: the stream ends before its sound begins; check the program that writes it.")

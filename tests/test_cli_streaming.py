@@ -47,6 +47,13 @@ def test_raw_samples_from_a_pipe_are_an_utterance_a_line() -> None:
     assert (again.stdout, again.stderr) == (done.stdout, "")
 
 
+@pytest.mark.parametrize("arguments", [["--raw"], ["--stream"]])
+def test_a_pipe_that_nothing_came_from_is_no_success(arguments: list[str]) -> None:
+    done = run("-", *arguments, "-q", stdin=b"")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "standard input: the stream ends before its sound begins" in done.stderr
+
+
 def test_a_wav_from_a_pipe_gives_partials_and_finals_in_json(recording: Path) -> None:
     done = run("-", "--stream", "-f", "json", "-q", stdin=recording.read_bytes())
     entries = [json.loads(line) for line in done.stdout.splitlines()]

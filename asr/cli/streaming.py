@@ -56,9 +56,9 @@ def transcribe_stream(
     """``asr transcribe - --stream``: a pipe, of wav or of bare samples, to words as they come.
 
     Raises:
-        AudioError: what comes is no sound.
+        AudioError: what comes is no sound, or nothing comes.
     """
-    from asr.audio_pipe import raw_samples, wav_samples
+    from asr.audio_pipe import nothing_came, raw_samples, wav_samples
 
     name = "standard input" if source == "-" else source
     with sys.stdin.buffer if source == "-" else open(source, "rb") as file:
@@ -70,6 +70,8 @@ def transcribe_stream(
         if not quiet:
             say(latency_of(stream))
         run(stream, chunks, source, format, meta)
+        if not stream.seconds:
+            raise nothing_came(name)
 
 
 def check_stream(inputs: list[str], format: str, wants_files: bool = False) -> None:
