@@ -12,7 +12,8 @@ import typer
 from conftest import tones
 
 import asr
-from asr.cli.decoder import HOTWORD_BOOST, DecoderName, DecoderOptions, make_decoder, parse_hotwords
+from asr.cli.decoder import DecoderName, DecoderOptions, make_decoder
+from asr.cli.hotwords import HOTWORD_BOOST, parse_hotwords
 from asr.manifest import read_manifest
 from asr.writers import FORMATS
 
@@ -169,6 +170,7 @@ def test_a_weight_of_zero_means_zero(digits_lm: Path) -> None:
     [
         (["--decoder", "greedy", "--lm", "x.arpa"], "--decoder beam"),
         (["--decoder", "greedy", "--beam-width", "8"], "--decoder beam"),
+        (["--ctc-weight", "0.5"], "attention models"),
         (["--decoder", "greedy", "--hotwords", "five"], "--decoder beam"),
         (["--decoder", "greedy", "--nbest", "2"], "--decoder beam"),
         (["--decoder", "beam", "--lm-alpha", "1"], "--lm"),

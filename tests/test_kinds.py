@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import typer
 from test_training_inside_epoch import Crash, before_batch, crash
 from toys import FEATURES, RATE, SMALL, VOCABULARY, random_model, utter
 from trainings import left_behind, make_settings, train, weights
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 import asr
 from asr import checkpoint, kinds, model_settings
 from asr.cli import build_app
+from asr.cli.decoder import DecoderName, DecoderOptions, choose_decoder
 from asr.decoding import AttentionDecoder, AttentionSearch, BeamDecoder, decode_greedy
 from asr.errors import CheckpointError, DecoderError
 from asr.export import export
@@ -163,10 +165,23 @@ def test_the_command_line_from_training_to_evaluation(run, recordings, texts, tm
     written = json.loads(command("transcribe", recordings[0], "-m", run, "--beam-width", "3", "-f", "json"))
     assert written["text"] == texts[0]
     assert written["_meta"]["decoder"]["name"] == "attention"
-    assert "0.00" in command("evaluate", manifest, "-m", run)
+    assert "0.00" in command("evaluate", manifest, "-m", run, "-o", tmp_path / "report")
+    assert '"attention"' in (tmp_path / "report" / "report.html").read_text()
     assert command("inspect", recordings[0], "-m", run, "-o", tmp_path / "seen.html").strip() == texts[0]
     assert '"attention"' in (tmp_path / "seen.html").read_text()
     assert "none, since it needs the whole" in command("models", run)
+
+
+def test_the_search_is_steered_from_the_command_line(run, recordings, texts):
+    steered = ["--ctc-weight", "0.5", "--length-bonus", "0.1", "--beam-width", "3"]
+    assert command("transcribe", recordings[0], "-m", run, *steered).strip() == texts[0]
+    shorter = command("transcribe", recordings[0], "-m", run, "--max-ratio", "0.02").strip()
+    assert len(shorter) < len(texts[0])
+    line, decoder = choose_decoder(DecoderOptions(ctc_weight=0.5, max_ratio=0.3), str(run))
+    assert line == "attention, beam of 8, CTC's share 0.5, labels a frame at most 0.3"
+    assert (decoder.settings.ctc_weight, decoder.settings.max_ratio) == (0.5, 0.3)
+    with pytest.raises(typer.BadParameter, match="of the beam of attention models"):
+        choose_decoder(DecoderOptions(decoder=DecoderName.greedy, length_bonus=1.0), str(run))
 
 
 def test_what_cannot_hold_is_refused_in_a_sentence(run, recordings, tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asr.cli.console import say
+from asr.cli.hotwords import HOTWORD_BOOST, parse_hotwords, written_by
 from asr.wording import counted
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from asr.decoding.recurrent import RecurrentUse
     from asr.recognizer import Decoder
     from asr.stored_decoder import LanguageModel, StoredDecoder
-
-HOTWORD_BOOST = 8.0
-"""Nats for a hotword without a number: a word that the sounds alone make e^8 = 3000 times less likely still wins."""
 
 
 class DecoderName(enum.StrEnum):
@@ -29,7 +27,9 @@ class DecoderName(enum.StrEnum):
     beam = "beam"
 
 
-WidthOption = Annotated[int | None, typer.Option("--beam-width", min=1, help="Texts that beam follows [64].")]
+WidthOption = Annotated[
+    int | None, typer.Option("--beam-width", min=1, help="Texts that beam follows [64; attention 8].")
+]
 LanguageModelOption = Annotated[
     Path | None, typer.Option("--lm", help="Word n-gram for beam: ARPA, .gz or packed (`asr lm build`).")
 ]
@@ -90,20 +90,40 @@ class DecoderOptions:
             "or a file with one a line, the boost behind a space.",
         ),
     ] = None
+    ctc_weight: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Attention models: the share of CTC in a score [as trained]."),
+    ] = None
+    length_bonus: Annotated[float | None, typer.Option(help="Attention models: nats for each label [0].")] = (
+        None
+    )
+    max_ratio: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Attention models: labels a frame at most [0.8].")
+    ] = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """The fields of ``BeamSettings`` that were given."""
         from asr.decoding import BeamSettings
 
-        asked = {field.name: getattr(self, field.name, None) for field in dataclasses.fields(BeamSettings)}
-        return {name: value for name, value in asked.items() if value is not None}
+        return self._given(BeamSettings)
+
+    @property
+    def attention(self) -> dict[str, Any]:
+        """The fields of ``AttentionSearch`` that were given."""
+        from asr.decoding import AttentionSearch
+
+        return self._given(AttentionSearch)
 
     @property
     def ask_for_beam(self) -> bool:
         """Whether one was given that greedy decoding knows nothing of."""
         given = (self.lm, self.rnnlm, self.rnnlm_share, self.rescore, self.hotwords)
         return bool(self.settings) or any(one is not None for one in given)
+
+    def _given(self, kind: type) -> dict[str, Any]:
+        asked = {field.name: getattr(self, field.name, None) for field in dataclasses.fields(kind)}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 def make_decoder(options: DecoderOptions, model: str, *, nbest: int = 0, quiet: bool = False) -> "Decoder":
@@ -134,6 +154,10 @@ def choose_decoder(options: DecoderOptions, model: str, *, nbest: int = 0) -> tu
         )
     folder = checkpoint.resolve(model)
     own = kind_of(checkpoint.load_settings(folder).model).search
+    if options.attention.keys() - {"beam_width"} and (own is None or options.decoder is DecoderName.greedy):
+        raise typer.BadParameter(
+            "--ctc-weight, --length-bonus and --max-ratio are of the beam of attention models."
+        )
     if own is not None and options.decoder is not DecoderName.greedy:
         return _make_own(options, own)
     stored = stored_decoder.load(folder)
@@ -173,33 +197,6 @@ def warm_up(decoder: "Decoder") -> None:
         say(f"compiled the beam search in {seconds:.1f} s (kept on disk for the next time)")
 
 
-def parse_hotwords(text: str) -> dict[str, float]:
-    """Boosts by word, from ``Kinshasa:8,Brazzaville`` or ``@FILE`` with a line each: ``Kinshasa 8``.
-
-    Raises:
-        typer.BadParameter: the file cannot be read, or a boost is no number.
-    """
-    if not text.startswith("@"):
-        return dict(_boosted(entry, ":") for entry in text.split(",") if entry.strip())
-    try:
-        lines = Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{text[1:]}: the hotwords cannot be read ({error}).") from None
-    return dict(_boosted(line, None) for line in lines if line.strip())
-
-
-def _boosted(entry: str, separator: str | None) -> tuple[str, float]:
-    word, *boost = entry.strip().rsplit(separator, 1)
-    try:
-        return word.strip(), float(*boost) if boost else HOTWORD_BOOST
-    except ValueError:
-        if separator is not None:
-            raise typer.BadParameter(
-                f"hotword {entry.strip()!r}: {boost[0]!r} is no boost; give a number."
-            ) from None
-        return entry.strip(), HOTWORD_BOOST  # a line that is a phrase
-
-
 def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -> tuple[str, "BeamDecoder"]:
     """The beam decoder, and what to say of it."""
     from asr.decoding import BeamDecoder
@@ -216,7 +213,7 @@ def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -
     if source is None and {"alpha", "unknown", "unknown_letter", "lexicon"} & given.keys():
         raise typer.BadParameter("--lm-alpha, --unknown, --unknown-letter and --lexicon need --lm.")
     settings = dataclasses.replace(stored.settings_for(language_model is not None), **given)
-    hotwords = _normalized(parse_hotwords(options.hotwords or ""), folder)
+    hotwords = written_by(folder, parse_hotwords(options.hotwords or ""))
     line = _describe(settings, source, len(hotwords))
     if stored.tuned.manifest and settings == stored.settings:
         line += (
@@ -254,23 +251,20 @@ def _make_own(options: DecoderOptions, own: "AttentionDecoder") -> tuple[str, "A
     """The beam of a model that has one of its own, and what to say of it."""
     from asr.decoding import AttentionDecoder
 
-    width = options.settings.get("beam_width", own.settings.beam_width)
     if dataclasses.replace(options, beam_width=None).ask_for_beam:
         raise typer.BadParameter(
-            "an attention model writes with its own beam, which takes --beam-width and --nbest alone; "
-            "language models and hotwords need a CTC model."
+            "an attention model writes with its own beam, which takes --beam-width, --nbest, --ctc-weight, "
+            "--length-bonus and --max-ratio alone; language models and hotwords need a CTC model."
         )
-    settings = dataclasses.replace(own.settings, beam_width=width)
-    return f"attention, beam of {width}", AttentionDecoder(settings)
-
-
-def _normalized(hotwords: dict[str, float], folder: Path) -> dict[str, float]:
-    """Written as the model writes."""
-    from asr import checkpoint
-    from asr.text import normalize
-
-    text = checkpoint.load_settings(folder).text
-    return {normalize(word, text): boost for word, boost in hotwords.items()}
+    settings = dataclasses.replace(own.settings, **options.attention)
+    line = f"attention, beam of {settings.beam_width}"
+    named = {
+        "ctc_weight": "CTC's share",
+        "length_bonus": "a label's bonus",
+        "max_ratio": "labels a frame at most",
+    }
+    told = [f"{named[name]} {value:g}" for name, value in options.attention.items() if name in named]
+    return ", ".join([line, *told]), AttentionDecoder(settings)
 
 
 def _describe(settings: "BeamSettings", source: Path | None, num_hotwords: int) -> str:
