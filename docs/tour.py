@@ -1,8 +1,9 @@
-"""Run the code of docs/tour.md from top to bottom, and draw its pictures from what that leaves behind.
+"""Run the code of docs/tour.md from top to bottom, draw its pictures from what that leaves behind, and set its links.
 
 .venv/bin/pip install matplotlib && .venv/bin/python docs/tour.py
 """
 
+import ast
 import contextlib
 import io
 import re
@@ -19,6 +20,7 @@ from PIL import Image
 PAGE = Path(__file__).with_suffix(".md")
 PICTURES = PAGE.with_suffix("")
 _BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[`([\w.]+)`\]\((\.\./[\w/]+\.py)(?:#L\d+)?\)")
 _FRAME = 52
 """The one that the page takes apart."""
 _INK, _WARM, _PALE = "#224466", "#cc5533", "#c8d4e0"
@@ -46,6 +48,22 @@ def run(block: Block, names: Names) -> str:
     with contextlib.redirect_stdout(printed):
         exec(compile("\n" * block.line + block.code, PAGE, "exec"), names)
     return printed.getvalue()
+
+
+def with_lines(page: str) -> str:
+    """The page, its links to code leading to the line at which what they name begins."""
+    return _LINK.sub(_to_line, page)
+
+
+def _to_line(link: re.Match[str]) -> str:
+    name, target = link.groups()
+    body: list[ast.stmt] = ast.parse((PAGE.parent / target).read_text(encoding="utf-8")).body
+    for part in name.split("."):
+        (found,) = (
+            one for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name == part
+        )
+        body = found.body
+    return f"[`{name}`]({target}#L{found.lineno})"
 
 
 def draw(names: Names, folder: Path = PICTURES) -> None:
@@ -167,9 +185,11 @@ def draw_spikes(names: Names) -> Figure:
 
 
 def main() -> None:
-    """Run all blocks, show what they print, and draw."""
+    """Set the links, run all blocks, show what they print, and draw."""
     names: Names = {}
-    for block in blocks(PAGE.read_text(encoding="utf-8")):
+    page = with_lines(PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(page, encoding="utf-8")
+    for block in blocks(page):
         print(run(block, names), end="")
     draw(names)
 
