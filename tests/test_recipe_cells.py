@@ -6,6 +6,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from toys import RATE
@@ -14,6 +15,7 @@ from trainings import train, write_sets
 from asr.config import compose
 from asr.evaluation import Evaluation, evaluate
 from asr.evaluation.scored import score
+from asr.inspection import Gates, Memory
 from asr.loading import load
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.settings import build
@@ -188,6 +190,41 @@ def test_an_explosion_is_a_gradient_many_times_the_usual(recipe, largest, verdic
     )
     assert found["A plain RNN trains better with clipping."] == "cannot tell"
     assert found["LSTM and GRU are alike, within 1 point."] == "agree"
+
+
+def studied(recipe, cell: str, frames: int, kept: float = 0.0):
+    """A network whose gradient and memory reach so many frames back, and whose units keep so much of their content."""
+    past = np.where(np.arange(100) < frames, 1.0, 0.0)
+    memory = Memory(past, np.zeros(100), past, np.zeros(100), span=1)
+    name = {"lstm": "forget", "gru": "update", "rnn_tanh": "output"}[cell]
+    layer = Gates({name: np.full((9, 4), kept, np.float32)}, np.zeros((9, 4), np.float32))
+    return recipe["study"].Study(
+        made(recipe, 5, cell=cell), memory, memory, [layer], Utterance("a.wav", 1.0, "yes"), 0.02
+    )
+
+
+@pytest.mark.parametrize(("plain", "verdict"), [(5, "agree"), (40, "disagree"), (20, "cannot tell")])
+def test_a_plain_network_forgets_first_or_does_not(recipe, plain, verdict):
+    studies = [
+        studied(recipe, cell, reach) for cell, reach in (("rnn_tanh", plain), ("lstm", 30), ("gru", 20))
+    ]
+    grid = build(recipe["grid"].Grid, GRID)
+    found = {one.statement: one for one in recipe["claims"].check(grid, [], studies)}
+    vanishes = "Through a plain RNN the gradient vanishes sooner than through LSTM and GRU"
+    for when in ("untrained", "trained"):
+        assert found[f"{vanishes} ({when})."].verdict == verdict
+    forgets = found["A trained plain RNN forgets first: what is masked far back changes less of its output."]
+    assert forgets.verdict == verdict
+    assert forgets.figures.endswith(f"plain RNN {plain}; LSTM 30; GRU 20")
+
+
+@pytest.mark.parametrize(("kept", "verdict"), [(0.8, "agree"), (0.3, "disagree")])
+def test_a_gate_that_keeps_is_above_a_half(recipe, kept, verdict):
+    studies = [studied(recipe, cell, 9, kept) for cell in ("lstm", "gru", "rnn_tanh")]
+    claims = recipe["claims"].check(build(recipe["grid"].Grid, GRID), [], studies)
+    found = {one.statement: one.verdict for one in claims if "keeps what it holds" in one.statement}
+    assert len(found) == 2, "a plain RNN has no gate"
+    assert set(found.values()) == {verdict}
 
 
 def test_steps_and_seconds_to_a_loss_lie_between_the_epochs(recipe):
