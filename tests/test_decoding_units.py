@@ -180,6 +180,20 @@ def test_of_words_that_sound_alike_the_language_model_chooses(bigram):
     assert BIGRAM["a", "ab"] > -1
 
 
+def test_a_hotword_wins_where_the_sounds_leave_it_open():
+    row = np.log(
+        np.array([[0.02, 0.02, 0.56, 0.4]], np.float32)
+    )  # X, of which a and ba are made, rather than Y, which is ab
+    log_probs = np.concatenate([shown([0]), row, shown([0])])
+
+    def text(hotwords: dict[str, float]) -> str:
+        return BeamDecoder(BeamSettings(beta=0.0), None, hotwords)(log_probs, PHONES, 0.02).text
+
+    assert text({}) in ("a", "ba")
+    assert text({"ab": 0.1}) == text({})
+    assert text({"ab": 3.0}) == "ab"
+
+
 def test_without_a_language_model_the_dictionary_alone_makes_words():
     decoder = BeamDecoder(BeamSettings(beta=0.0))
     assert decoder(shown([2, 1, 3, 0]), PHONES, 0.02).text == "a ab"
