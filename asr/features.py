@@ -161,8 +161,8 @@ class FrontEnd(nn.Module):
             first = frames[..., :1] * (1 - settings.preemphasis)
             rest = torch.sub(frames[..., 1:], frames[..., :-1], alpha=settings.preemphasis)
             frames = torch.cat([first, rest], dim=-1)
-        spectrum = torch.fft.rfft(frames * self.window, n=settings.fft_length)
-        power = (spectrum.real.square() + spectrum.imag.square()).to(self.mel.dtype)
+        spectrum = torch.fft.rfft(frames * self.window, n=settings.fft_length).to(self.mel.dtype.to_complex())
+        power = spectrum.real.square() + spectrum.imag.square()
         energies: Tensor = (power @ self.mel).clamp(min=settings.log_floor)
         return energies.log10() * 10.0 if settings.log == "db" else energies.log()
 

@@ -127,8 +127,8 @@ def _power(graph: Graph, settings: FeatureSettings, window: NDArray[np.float32],
     by_k1 = graph("Transpose", graph("Reshape", columns, [-1, half, 2 * second]), perm=[1, 0, 2])
     spectrum = graph("Transpose", graph("MatMul", by_k1, outer), perm=[1, 0, 2])
     shape = graph("Concat", graph("Shape", frames, end=2), [half * 2 * second], axis=0)
-    spectrum = graph("Reshape", spectrum, shape)
-    return graph("Cast", graph("Mul", spectrum, spectrum), to=TensorProto.FLOAT)
+    spectrum = graph("Cast", graph("Reshape", spectrum, shape), to=TensorProto.FLOAT)
+    return graph("Mul", spectrum, spectrum)
 
 
 def _double(graph: Graph, value: ArrayLike) -> str:
@@ -147,8 +147,13 @@ def _mel(settings: FeatureSettings, mel: NDArray[np.float32]) -> NDArray[np.floa
 
 
 def _factors(length: int) -> tuple[int, int, int]:
-    """N1, N2, and how many values of k1 say all."""
-    first = max((n for n in range(2, math.isqrt(length) + 1, 2) if length % n == 0), default=2)
+    """N1, N2, and how many values of k1 say all: those that multiply least."""
+
+    def num_products(first: int) -> int:
+        second, half = length // first, first // 2 + 1
+        return 2 * half * length + half * (2 * second) ** 2
+
+    first = min((n for n in range(2, length + 1, 2) if length % n == 0), key=num_products)
     return first, length // first, first // 2 + 1
 
 
