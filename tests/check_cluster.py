@@ -1,5 +1,7 @@
 """A local Ray cluster of two processors, a worker of which is killed on the way; `make check-long` runs it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,18 @@ def test_a_killed_worker_of_a_cluster_costs_nothing(tmp_path: Path, address: str
     found = answers(cluster.share(deadly, address, batches(jobs, 2), 0))
     assert found == dict(enumerate(TEXTS))
     assert len(list((tmp_path / "marks").iterdir())) == 1
+
+
+def test_the_command_writes_there_what_it_writes_alone(tmp_path: Path, address: str) -> None:
+    samples = Path(__file__).parents[1] / "recipes" / "demo" / "samples"
+    command = [sys.executable, "-m", "asr", "transcribe", samples, "-m", "digits-en", "-q", "-f", "txt"]
+    for name, options in (("alone", []), ("shared", ["--ray", address])):
+        subprocess.run([*command, *options, "-o", tmp_path / name], check=True)
+    alone, shared = (
+        {path.name: path.read_text() for path in (tmp_path / name).iterdir()} for name in ("alone", "shared")
+    )
+    assert len(alone) > 3
+    assert shared == alone
 
 
 def test_no_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
