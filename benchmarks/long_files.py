@@ -86,11 +86,12 @@ def differing(args: argparse.Namespace, sources: dict[str, Path]) -> Iterator[di
     """Words that windows of each kind change, of those of the whole pass."""
     recognizer = asr.load(args.model, device="cpu")
     for name, path in sources.items():
-        recognizer.hearing.window_settings = WindowSettings(window=HEARD_WHOLE)
+        recognizer.hearing.window_settings = WindowSettings(window=HEARD_WHOLE, piece=args.piece)
         whole = recognizer.transcribe(path).text
         for window in args.windows:
             for overlap in args.overlaps:
-                recognizer.hearing.window_settings = WindowSettings(window=window, overlap=overlap)
+                settings = WindowSettings(window=window, overlap=overlap, piece=args.piece)
+                recognizer.hearing.window_settings = settings
                 counts = count_words(whole, recognizer.transcribe(path).text)
                 share = counts.errors / max(counts.num_reference, 1)
                 print(
@@ -116,6 +117,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--whole-hours", type=float, default=3.0, help="heard at once at most (%(default)s)")
     parser.add_argument("--windows", type=float, nargs="+", default=[chosen.window], help="s (%(default)s)")
     parser.add_argument("--overlaps", type=float, nargs="+", default=[chosen.overlap], help="s (%(default)s)")
+    parser.add_argument("--piece", type=float, default=chosen.piece, help="s (%(default)s)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a claim is missed")
     return parser.parse_args()
 
