@@ -181,9 +181,8 @@ def test_of_words_that_sound_alike_the_language_model_chooses(bigram):
 
 
 def test_a_hotword_wins_where_the_sounds_leave_it_open():
-    row = np.log(
-        np.array([[0.02, 0.02, 0.56, 0.4]], np.float32)
-    )  # X, of which a and ba are made, rather than Y, which is ab
+    # X, of which a and ba are made, rather than Y, which is ab.
+    row = np.log(np.array([[0.02, 0.02, 0.56, 0.4]], np.float32))
     log_probs = np.concatenate([shown([0]), row, shown([0])])
 
     def text(hotwords: dict[str, float]) -> str:
