@@ -30,6 +30,7 @@ from asr.training.weights import MovingAverage, noisy, replaced
 ALL = {
     "accumulate": 2,
     "label_smoothing": 0.05,
+    "consistency": 0.2,
     "weight_noise": 0.02,
     "ema": 0.8,
     "average": 2,
@@ -82,6 +83,7 @@ def test_every_option_at_once_goes_on_exactly_where_it_crashed(settings, tmp_pat
     "change",
     [
         {"label_smoothing": 0.1},
+        {"consistency": 0.5},
         {"weight_noise": 0.05},
         {"accumulate": 3},
         {"schedule": "noam"},

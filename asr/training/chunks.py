@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from asr.models import Encoder, RecurrentCTC, output_lengths
+from asr.models import RecurrentCTC, output_lengths
 from asr.models.losses import ctc_losses, smoothed
 from asr.settings import Settings
 
@@ -23,12 +23,6 @@ def chunk_frames(settings: Settings) -> int:
     seconds = settings.trainer.chunk_seconds
     frame_seconds = settings.features.hop_seconds * settings.model.subsampling
     return max(1, round(seconds / frame_seconds)) if seconds else 0
-
-
-def learner(network: Encoder, settings: Settings) -> "Encoder | InChunks":
-    """What computes the loss: the network, or where the settings ask for it the same chunk by chunk."""
-    chunk = chunk_frames(settings)
-    return InChunks(network, chunk) if chunk and isinstance(network, RecurrentCTC) else network
 
 
 def hear(network: RecurrentCTC, features: Tensor, lengths: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:

@@ -118,7 +118,8 @@ def _load(parts: Parts, indices: Sequence[int]) -> Batch:
 
 def _step(module: CTCTraining, batch: Batch, dtype: torch.dtype) -> None:
     with torch.autocast(batch.features.device.type, dtype, enabled=dtype != torch.float32):
-        outputs = module.learner.outputs(batch.features, batch.feature_lengths, batch.targets)
+        features = torch.cat([batch.features] * module.num_views)
+        outputs = module.learner.outputs(features, batch.feature_lengths, batch.targets)
     losses, _ = module.learner.losses(outputs, batch.targets, batch.target_lengths, 0.0)
     losses.mean().backward()  # type: ignore[no-untyped-call]
     if batch.features.is_cuda:

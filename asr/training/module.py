@@ -18,8 +18,8 @@ from asr.errors import CheckpointError
 from asr.manifest import Utterance
 from asr.settings import Settings, build
 from asr.training import distributed
-from asr.training.chunks import learner
 from asr.training.gradients import Gradients
+from asr.training.learner import learner
 from asr.training.optimizer import adamw
 from asr.training.precision import scaler, unscale
 from asr.training.schedule import rate
@@ -53,7 +53,9 @@ class CTCTraining(lightning.LightningModule):
         self.utterances = utterances
         self.steps_per_epoch = steps_per_epoch
         self.learner = learner(acoustic.network, settings)
-        """What the loss is computed by: the network on whole utterances, or chunk by chunk."""
+        """What the loss is computed by."""
+        self.num_views = 2 if settings.trainer.consistency else 1
+        """How often each utterance is heard in a step."""
         self.average = MovingAverage(acoustic, settings.trainer.ema) if settings.trainer.ema else None
         self.plateau_scale = 1.0
         self.scaler = scaler(settings.trainer)
@@ -94,10 +96,7 @@ class CTCTraining(lightning.LightningModule):
         """What to minimise, of each utterance whose loss is finite, and which these are ``(batch,)``."""
         if not len(batch.indices):  # fewer utterances than processes
             return torch.empty(0), torch.empty(0, dtype=torch.bool)
-        features = mask_features(
-            *(batch.features, batch.feature_lengths, self.settings.augment),
-            *(distributed.rank(), distributed.world_size()),
-        )
+        features = torch.cat([self._masked(batch) for _ in range(self.num_views)])
         distributed.draw_apart()
         smoothing = self.settings.trainer.label_smoothing
         outputs = self.learner.outputs(features, batch.feature_lengths, batch.targets)
@@ -115,6 +114,10 @@ class CTCTraining(lightning.LightningModule):
             )
         self._loss += float(losses.detach().sum())
         return minimised, kept
+
+    def _masked(self, batch: Batch) -> Tensor:
+        spread = distributed.rank(), distributed.world_size()
+        return mask_features(batch.features, batch.feature_lengths, self.settings.augment, *spread)
 
     def configure_optimizers(self) -> Any:
         """One for all that is trained."""
