@@ -177,6 +177,28 @@ def test_a_recurrent_model_is_trained_and_scored_beside_an_ngram(run, tmp_path):
     assert (tmp_path / "rnnlm" / "weights.safetensors").read_bytes() == weights
 
 
+def test_a_recurrent_model_of_characters_is_trained_and_scored_beside_an_ngram_of_them(run, tmp_path):
+    settings = ["-s", "size=16", "-s", "max_epochs=2"]
+    trained = run("train", "--characters", "text.txt", "-o", "rnnlm", "--threads", 1, *settings)
+    assert (trained.returncode, trained.stdout) == (0, "rnnlm\n"), trained.stderr
+    assert facts_of(run("info", "rnnlm").stdout)["words are"] == "characters"
+
+    run("build", "--characters", "text.txt", "-o", "chars.bin")
+    alone = [facts_of(run("score", model, "text.txt").stdout) for model in ("chars.bin", "rnnlm")]
+    assert alone[0]["characters"] == alone[1]["characters"]
+    both = facts_of(run("score", "rnnlm", "text.txt", "--with", "chars.bin", "--dev", "text.txt").stdout)
+    assert both["perplexity, rnnlm"] == alone[1]["perplexity without unknown characters"]
+    per_character = float(alone[1]["bits per character"])
+    assert 0 < per_character < math.log2(len({*"".join(SENTENCES)}))  # less than of a guess
+    assert 2**per_character == pytest.approx(float(both["perplexity, rnnlm"]), rel=1e-2)
+
+    # Beside a model of words it says its letters one after the other.
+    run("build", "text.txt", "-o", "words.bin")
+    mixed = facts_of(run("score", "words.bin", "text.txt", "--with", "rnnlm", "--dev", "text.txt").stdout)
+    assert int(mixed["words"]) < int(alone[1]["characters"])
+    assert float(mixed["perplexity, rnnlm"]) > float(mixed["perplexity, words.bin"])
+
+
 def test_kenlm_binaries_are_looked_at_and_scored_as_their_arpa_files(run):
     binary, arpa = FIXTURES / "order3.trie.binary", FIXTURES / "order3.arpa.gz"
     scores = [facts_of(run("score", model, "text.txt").stdout) for model in (binary, arpa)]
