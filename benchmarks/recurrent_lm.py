@@ -6,7 +6,7 @@ perplexity, and each sentence is scored by itself. The share of both together is
 are of a dev set: of each way of decoding, weights chosen on one half of its utterances and errors counted on the
 other, and the same with the halves exchanged.
 
-    python benchmarks/recurrent_lm_texts.py --ljspeech LJSpeech-1.1 --data data/english -o .
+    python recipes/english/texts.py --ljspeech LJSpeech-1.1 --data data/english -o .
     asr lm train text.txt --dev dev.txt -o rnnlm/ -s max_epochs=7
     python benchmarks/recurrent_lm.py text.txt --dev dev.txt --rnnlm rnnlm/ --test lj.txt librispeech.txt
     python benchmarks/recurrent_lm.py text.txt --dev dev.txt --rnnlm rnnlm/ --model english-small --manifest dev.jsonl

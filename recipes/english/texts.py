@@ -1,10 +1,10 @@
-"""The texts that recurrent_lm.py compares language models on: to train, to choose by, and two that are held out.
+"""The texts that benchmarks/recurrent_lm.py compares language models on: to train, to choose by, and two that are held out.
 
 Held out are chapters 10, 20, 30, 40 and 50 of LJ Speech, and what LibriSpeech's dev speakers read; chapters 5, 15, 25,
 35 and 45 are the dev text; the rest of LJ Speech and the training texts of the English recipe train. A sentence that
 stands in one of the others too is taken out of train.
 
-    python benchmarks/recurrent_lm_texts.py --ljspeech LJSpeech-1.1 --data data/english -o texts
+    python recipes/english/texts.py --ljspeech LJSpeech-1.1 --data data/english -o texts
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="what recipes/english/prepare.py wrote")
     parser.add_argument("-o", "--output-dir", type=Path, required=True)
     options = parser.parse_args()
-    return attempt("recurrent_lm_texts", lambda: run(options))
+    return attempt("texts", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:
