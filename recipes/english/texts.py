@@ -1,4 +1,4 @@
-"""The texts that benchmarks/recurrent_lm.py compares language models on: to train, to choose by, and two that are held out.
+"""The texts that benchmarks/recurrent_lm.py compares language models on: train, dev, and two that are held out.
 
 Held out are chapters 10, 20, 30, 40 and 50 of LJ Speech, and what LibriSpeech's dev speakers read; chapters 5, 15, 25,
 35 and 45 are the dev text; the rest of LJ Speech and the training texts of the English recipe train. A sentence that
