@@ -89,6 +89,7 @@ class Settings:
         _check_streaming(self.features, self.model)
         _check_kind(self.text, self.model)
         _check_chunks(self.trainer, self.model)
+        _check_consistency(self.trainer, self.model)
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,14 @@ def _check_chunks(trainer: TrainerSettings, model: ModelSettings) -> None:
         raise ConfigError(
             f"{asked}: a model of kind {model.kind} needs the whole utterance; "
             "take model.kind=ctc, or chunk_seconds=0."
+        )
+
+
+def _check_consistency(trainer: TrainerSettings, model: ModelSettings) -> None:
+    if trainer.consistency and model.kind == "seq2seq" and not model.attention.ctc_weight:
+        raise ConfigError(
+            f"trainer.consistency={trainer.consistency:g} compares the scores of CTC, which here only listens; "
+            "set model.attention.ctc_weight, or consistency=0."
         )
 
 

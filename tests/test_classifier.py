@@ -174,6 +174,17 @@ def test_a_confusion_counts_what_was_taken_for_what():
     assert 0 <= found.interval.low <= 0.5 <= found.interval.high <= 1
 
 
+def test_nothing_heard_is_never_right_not_even_of_a_text_without_letters(trained, tmp_path):
+    found = confusion(["a", "", ""], ["a", "", "a"])
+    assert (found.num_right, found.labels, found.interval.high) == (1, ["a"], 1.0)
+    folder, _ = trained
+    write_manifest(tmp_path / "test.jsonl", [Utterance("none.wav", 1.0, "?")])
+    done = run("classify", "--manifest", tmp_path / "test.jsonl", "-m", folder / "run")
+    assert done.returncode == 1
+    assert done.stdout.startswith("accuracy 0.00 % [ 0 / 1 ]\n")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_model_of_other_units_lends_its_layers(trained, tmp_path):
     folder, _ = trained
     from asr import checkpoint

@@ -113,6 +113,16 @@ def test_inside_the_beam_and_after_it_a_text_is_worth_the_same(ngram, recurrent)
         assert [one.score for one in shared] == pytest.approx([scores[one.text] for one in shared], abs=1e-3)
 
 
+def test_where_no_text_survives_there_is_nothing_to_rescore(ngram, recurrent):
+    only_b = np.full((10, len(SYMBOLS)), -100.0, np.float32)
+    only_b[:, SYMBOLS.index("b")] = 0.0
+    settings = replace(SETTINGS, beam_width=1, lexicon="strict")
+    alone = BeamDecoder(settings, ngram)(only_b, SYMBOLS, FRAME)
+    assert alone.score == -math.inf
+    both = RecurrentDecoder(settings, ngram, recurrent, use())(only_b, SYMBOLS, FRAME)
+    assert (both.text, both.score, both.language) == (alone.text, alone.score, alone.language)
+
+
 def test_a_stream_is_rescored_at_its_end(ngram, recurrent):
     decoder = RecurrentDecoder(SETTINGS, ngram, recurrent, use())
     stream = decoder.stream(SYMBOLS, FRAME)

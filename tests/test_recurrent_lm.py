@@ -232,6 +232,21 @@ def test_nothing_to_train_with_is_a_sentence(tmp_path, text, dev):
         Training(tmp_path, text, dev, TINY)
 
 
+@pytest.mark.parametrize(
+    ("unit", "word"), [("words", "<unk>"), ("words", "</s>"), ("words", "<space>"), ("characters", "<s>")]
+)
+def test_a_word_that_means_something_else_in_a_model_is_refused_before_training(tmp_path, unit, word):
+    with pytest.raises(LanguageModelError, match=f"The text holds {word}, which has a meaning"):
+        Training(tmp_path, [*SENTENCES, ["ab", word]], DEV, replace(TINY, unit=unit, cutoffs=()))
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 5.0])
+def test_a_training_that_diverges_is_a_sentence(tmp_path, clip_norm):
+    wild = replace(TINY, learning_rate=1e30, clip_norm=clip_norm, num_steps=2, batch_size=1)
+    with pytest.raises(LanguageModelError, match=r"the training diverges.*take a smaller learning_rate"):
+        Training(tmp_path, SENTENCES, DEV, wild).run()
+
+
 def test_one_line_is_enough(tmp_path):
     model = Training(tmp_path, SENTENCES[:1], DEV[:1], TINY).run()
     assert math.isfinite(sum(model.score(SENTENCES[0])))

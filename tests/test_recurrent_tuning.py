@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import typer
 from toys import VOCABULARY, Mumbling, random_model, random_texts, write_corpus, write_unigram
 
 import asr
@@ -100,6 +101,31 @@ def test_options_go_over_what_is_stored(stored, rnnlm, capsys):
     assert "50 texts rescored with " in said(capsys, stored)
     assert "fused with 0.25 of " in said(capsys, stored, rescore=False, rnnlm_share=0.25)
     assert f" of {rnnlm}, alpha 2, " in said(capsys, stored, rnnlm=rnnlm, alpha=2.0)
+
+
+def test_without_an_ngram_the_recurrent_model_has_all_of_each_word_and_its_own_weights(rnnlm, lm, capsys):
+    alone = {"rnnlm": rnnlm, "alpha": 0.8, "unknown": -4.0}
+    decoder = make_decoder(DecoderOptions(**alone), "digits-en")
+    assert (decoder.use.share, decoder.use.alpha, decoder.settings.unknown) == (1.0, 0.8, -4.0)
+    assert f"50 texts rescored with 1 of {rnnlm}, alpha 0.8" in capsys.readouterr().err
+    assert make_decoder(DecoderOptions(**alone, lm=lm), "digits-en").use.share == 0.5
+    with pytest.raises(typer.BadParameter, match="is what the n-gram leaves: it needs --lm"):
+        make_decoder(DecoderOptions(rnnlm=rnnlm, rnnlm_share=0.3), "digits-en")
+    with pytest.raises(typer.BadParameter, match="--lexicon needs --lm"):
+        make_decoder(DecoderOptions(rnnlm=rnnlm, lexicon="strict"), "digits-en")
+    with pytest.raises(typer.BadParameter, match="need --lm or --rnnlm"):
+        make_decoder(DecoderOptions(alpha=0.8), "digits-en")
+
+
+def test_a_share_that_was_chosen_without_an_ngram_is_not_one_beside_an_ngram(dev, lm, rnnlm, tmp_path):
+    from asr.recurrent_lm.load import load_recurrent
+
+    found = tuning.tune(dev, None, BeamSettings(beam_width=8), load_recurrent(rnnlm))
+    place = tmp_path / "model"
+    checkpoint.save(place, random_model(), "card")
+    tuning.store(found, place, Path("d.jsonl"), None, rnnlm)
+    assert make_decoder(DecoderOptions(), str(place)).use.share == 1.0
+    assert make_decoder(DecoderOptions(lm=lm), str(place)).use.share == 0.5
 
 
 def test_an_exported_model_leaves_it_out(stored, tmp_path):

@@ -151,6 +151,17 @@ def test_the_loss_in_blocks_is_the_loss(num_frames, num_labels, block):
     torch.testing.assert_close(of_found, of_expected, rtol=1e-4, atol=2e-5)
 
 
+def test_the_loss_in_blocks_of_a_batch_without_any_label():
+    torch.manual_seed(1)
+    log_probs = torch.randn(3, 20, 6).log_softmax(-1)
+    lengths, none = torch.tensor([20, 11, 1]), torch.zeros(3, dtype=torch.long)
+    found = ctc_losses(log_probs, lengths, torch.zeros(3, 0, dtype=torch.long), none, 6)
+    expected = [
+        -float(rows[:length, 0].sum()) for rows, length in zip(log_probs, lengths.tolist(), strict=True)
+    ]
+    assert found.tolist() == pytest.approx(expected, rel=1e-5)
+
+
 # --- a training --------------------------------------------------------------------------------------------
 
 

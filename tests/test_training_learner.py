@@ -11,6 +11,7 @@ from trainings import make_settings, train
 import asr
 from asr.augment import AugmentSettings, mask_features
 from asr.data import SpeechDataset, collate
+from asr.errors import ConfigError
 from asr.manifest import read_manifest
 from asr.model_settings import AttentionSettings, ModelSettings
 from asr.models import RecurrentClassifier, RecurrentCTC, Seq2Seq
@@ -101,6 +102,12 @@ def test_the_settings_decide():
     assert learner(network, asked) == TwoViews(network, 0.2)
     chunked = Settings(model=ONE_WAY, trainer=TrainerSettings(consistency=0.2, chunk_seconds=1.0))
     assert isinstance(learner(network, chunked).hearing, InChunks)
+
+
+def test_a_head_that_only_listens_has_nothing_to_agree_on():
+    alone = dataclasses.replace(ATTENTIVE, attention=AttentionSettings(hidden_size=8, ctc_weight=0.0))
+    with pytest.raises(ConfigError, match="compares the scores of CTC, which here only listens"):
+        Settings(model=alone, trainer=TrainerSettings(consistency=0.2))
 
 
 def test_masked_views_agree_more_when_they_were_asked_to(tmp_path):

@@ -141,7 +141,7 @@ def _as_json(found: "Confusion", num_failures: int) -> str:
 def _table(found: "Confusion") -> str:
     """Rows are what recordings are, columns what they were taken for; no nought but on the diagonal."""
     interval, labels = found.interval, found.labels
-    width = max(map(len, labels)) + 2
+    width = max(map(len, labels), default=0) + 2
     rows = [
         "".join(f"{count if count or row == column else '.':>{width}}" for column, count in enumerate(counts))
         for row, counts in enumerate(found.matrix)

@@ -210,16 +210,18 @@ def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -
     else:
         language_model = load_stored_language_model(folder, stored)
         source = beside(folder) / stored.language_model if stored.language_model else None
-    if source is None and {"alpha", "unknown", "unknown_letter", "lexicon"} & given.keys():
-        raise typer.BadParameter("--lm-alpha, --unknown, --unknown-letter and --lexicon need --lm.")
     settings = dataclasses.replace(stored.settings_for(language_model is not None), **given)
+    use = _recurrent_use(options, stored, settings, source)
+    if source is None and use is None and {"alpha", "unknown", "unknown_letter"} & given.keys():
+        raise typer.BadParameter("--lm-alpha, --unknown and --unknown-letter need --lm or --rnnlm.")
+    if source is None and "lexicon" in given:
+        raise typer.BadParameter("--lexicon needs --lm.")
     hotwords = written_by(folder, parse_hotwords(options.hotwords or ""))
     line = _describe(settings, source, len(hotwords))
     if stored.tuned.manifest and settings == stored.settings:
         line += (
             f" (chosen on {stored.tuned.manifest}, with {stored.tuned.language_model or 'no language model'})"
         )
-    use = _recurrent_use(options, stored, settings)
     if use is None:
         return line, BeamDecoder(settings, language_model, hotwords)
     from asr.recurrent_lm.load import load_recurrent
@@ -231,19 +233,26 @@ def _make_beam(options: DecoderOptions, folder: Path, stored: "StoredDecoder") -
 
 
 def _recurrent_use(
-    options: DecoderOptions, stored: "StoredDecoder", settings: "BeamSettings"
+    options: DecoderOptions, stored: "StoredDecoder", settings: "BeamSettings", ngram: Path | None
 ) -> "RecurrentUse | None":
-    """How a recurrent language model is used, if there is one: as stored, the options over it."""
+    """How a recurrent language model is used, if there is one: as stored, the options over it.
+
+    Without an n-gram all of it; a share that was chosen without one says nothing of sharing.
+    """
     from asr.decoding.recurrent import RecurrentUse
 
     if options.rnnlm is None and stored.recurrent is None:
         if options.rnnlm_share is not None or options.rescore is not None:
             raise typer.BadParameter("--rnnlm-share, --rescore and --fuse need --rnnlm.")
         return None
-    given = {"share": options.rnnlm_share, "rescore": options.rescore} | {
+    if ngram is None and options.rnnlm_share is not None:
+        raise typer.BadParameter("--rnnlm-share is what the n-gram leaves: it needs --lm.")
+    given = {"share": 1.0 if ngram is None else options.rnnlm_share, "rescore": options.rescore} | {
         name: getattr(options, name) for name in ("alpha", "beta")
     }
     usual = stored.recurrent or RecurrentUse(alpha=settings.alpha, beta=settings.beta)
+    if ngram is not None and not stored.language_model:
+        usual = dataclasses.replace(usual, share=RecurrentUse.share)
     return dataclasses.replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 

@@ -105,13 +105,18 @@ def _dry_run(settings: "Settings") -> None:
 
 def _train(settings: "Settings") -> None:
     from asr import training
+    from asr.kinds import kind_of
 
     result = training.train(settings)
     if training.is_first() and result.best_epoch:  # none of a run that was stopped in its first
+        test = settings.data.test or "test.jsonl"
+        following = (
+            f"evaluate {test}" if kind_of(settings.model).writes_texts else f"classify --manifest {test}"
+        )
         say(
             f"best dev {result.rate} {100 * result.dev_wer:.2f} % in epoch {result.best_epoch}, "
             f"{result.minutes:.1f} minutes; "
-            f"next: asr evaluate {settings.data.test or 'test.jsonl'} -m {result.model_dir}"
+            f"next: asr {following} -m {result.model_dir}"
         )
         print(result.model_dir)
     if result.interrupted:

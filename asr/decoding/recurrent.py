@@ -5,6 +5,7 @@ run through the network at once. After it (rescoring), the n-gram's part of a te
 interpolated model.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -127,5 +128,7 @@ class RecurrentDecoder(BeamDecoder):
 
 def _rescored(parts: Parts, use: RecurrentUse) -> Hypothesis:
     score, one = parts.score(use), parts.hypothesis
+    if not math.isfinite(one.score):  # no text survived the search: nothing to weigh anew
+        return one
     acoustic = one.acoustic if one.acoustic is not None else one.score
     return replace(one, score=score, language=score - acoustic)

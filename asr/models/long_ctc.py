@@ -110,9 +110,9 @@ def _forwards(block: Tensor, left: Tensor, lattice: _Lattice, before: Tensor) ->
 
 def _moved(scores: Tensor, places: int) -> Tensor:
     """By so many states to the right; what comes in is never."""
-    padding = (places, 0) if places > 0 else (0, -places)
-    inner = scores[:, : scores.shape[1] - places] if places > 0 else scores[:, -places:]
-    return torch.nn.functional.pad(inner, padding, value=_NEVER)
+    around = (places, 0) if places > 0 else (0, -places)
+    padded = torch.nn.functional.pad(scores, around, value=_NEVER)
+    return padded[:, : scores.shape[1]] if places > 0 else padded[:, -places:]
 
 
 def _log(chosen: Tensor) -> Tensor:

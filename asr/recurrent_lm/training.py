@@ -145,7 +145,12 @@ class Training:
     def _judge(self) -> None:
         """Dev perplexity; the weights are stored if it is the best, and taken back where the learning rate falls."""
         perplexity, done = self.dev_perplexity(), self.progress
-        history = (*done.history, (math.exp(done.train_loss / done.piece), perplexity))
+        if math.isinf(min(perplexity, done.best)):
+            raise LanguageModelError(
+                f"{self.folder}: the training diverges, no dev perplexity is finite; "
+                "take a smaller learning_rate or a clip_norm, and another folder."
+            )
+        history = (*done.history, (_perplexity(done.train_loss / done.piece), perplexity))
         done = replace(done, epoch=done.epoch + 1, piece=0, train_loss=0.0, history=history)
         if perplexity < done.best:
             files.save_tensors(self.folder / files.WEIGHTS, self.network.state_dict())
@@ -162,7 +167,7 @@ class Training:
         self.network.eval()
         scores = score_sentences(self.network, self._dev)
         known = [np.array(row)[np.array(ids) != 0] for row, ids in zip(scores, self._dev, strict=True)]
-        return float(np.exp(-np.concatenate(known).mean()))
+        return _perplexity(-float(np.concatenate(known).mean()))
 
     def _save(self) -> None:
         tensors = {f"network.{name}": one for name, one in self.network.state_dict().items()}
@@ -188,3 +193,8 @@ class Training:
         history = tuple((train, dev) for train, dev in note["progress"].pop("history"))
         self.progress = Progress(**note["progress"], history=history)
         self._carried = tensors["carried"]
+
+
+def _perplexity(nats: float) -> float:
+    """Of so many a word; infinite where they are too many, or no number."""
+    return math.exp(nats) if nats < 700 else math.inf

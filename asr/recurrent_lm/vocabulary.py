@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from asr.errors import LanguageModelError
-from asr.lm.words import END, UNKNOWN
+from asr.lm.kneser_ney import SPECIAL
+from asr.lm.words import END, SPACE, UNKNOWN
 from asr.recurrent_lm.settings import RecurrentLMSettings
 
 
@@ -30,12 +31,21 @@ class LMVocabulary:
 
     @classmethod
     def build(cls, sentences: Iterable[Sequence[str]], settings: RecurrentLMSettings) -> "LMVocabulary":
-        """The words of a text that are frequent enough; of equals those that come first in the alphabet."""
+        """The words of a text that are frequent enough; of equals those that come first in the alphabet.
+
+        Raises:
+            LanguageModelError: the text holds what means something else in a model.
+        """
         counted: Counter[str] = Counter()
         num_sentences = 0
         for sentence in sentences:
             counted.update(sentence)
             num_sentences += 1
+        reserved = SPECIAL if settings.unit == "characters" else (*SPECIAL, SPACE)
+        if found := [word for word in reserved if word in counted]:
+            raise LanguageModelError(
+                f"The text holds {found[0]}, which has a meaning in the model itself; take it out."
+            )
         ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
         kept = [(word, count) for word, count in ranked if count >= settings.min_count][: settings.max_words]
         rare = sum(counted.values()) - sum(count for _, count in kept)

@@ -22,7 +22,7 @@ class Confusion:
     @property
     def num_right(self) -> int:
         """Recordings taken for what they are."""
-        return sum(label == heard for label, heard in self.pairs)
+        return sum(map(_is_right, self.pairs))
 
     @property
     def accuracy(self) -> float:
@@ -32,8 +32,8 @@ class Confusion:
     @property
     def interval(self) -> Interval:
         """The 95 % interval of the accuracy, over recordings."""
-        wrong = [int(label != heard) for label, heard in self.pairs]
-        errors = interval([Counts(hits=1 - one, substitutions=one) for one in wrong])
+        right = [int(_is_right(pair)) for pair in self.pairs]
+        errors = interval([Counts(hits=one, substitutions=1 - one) for one in right])
         return Interval(1 - errors.high, 1 - errors.low)
 
     @property
@@ -41,6 +41,11 @@ class Confusion:
         """Row: what it is; column: what it was taken for; both in the order of ``labels``."""
         counts = Counter(self.pairs)
         return [[counts[label, heard] for heard in self.labels] for label in self.labels]
+
+
+def _is_right(pair: tuple[str, str]) -> bool:
+    label, heard = pair
+    return label == heard != ""  # a text without letters is no label, and nothing heard is not it
 
 
 def confusion(labels: Sequence[str], heard: Sequence[str]) -> Confusion:

@@ -92,7 +92,7 @@ def _exploding(grid: Grid, results: Sequence[Result]) -> Iterator[Claim]:
         yield Claim(
             "Without clipping the gradients of a plain RNN explode, those of LSTM and GRU do not.",
             "Pascanu et al. 2013",
-            AGREES if peaks["rnn_tanh"] >= 10 * max(gated) else DISAGREES,
+            AGREES if math.isfinite(max(gated)) and peaks["rnn_tanh"] >= 10 * max(gated) else DISAGREES,
             "largest gradient of a step, as a multiple of the median epoch's mean (agrees from ten times as much on): "
             + "; ".join(f"{NAMES[cell]} {value:.3g}" for cell, value in peaks.items()),
         )
@@ -137,7 +137,7 @@ def _cells(results: Sequence[Result]) -> Iterator[Claim]:
             )
     if of["lstm"] and of["gru"]:
         interval = scoring.difference(pooled(of["lstm"]), pooled(of["gru"]))
-        differ = interval.low > 0 or interval.high < 0
+        differ = interval.low > ALIKE or interval.high < -ALIKE
         alike = max(-interval.low, interval.high) < ALIKE
         yield Claim(
             f"LSTM and GRU are alike, within {100 * ALIKE:g} point.",
