@@ -227,11 +227,14 @@ def test_where_nobody_speaks_there_is_noise_and_nothing_to_write(utterances):
     assert 0 < sum(len(some[index].targets) == 0 for index in range(len(utterances))) < len(utterances)
 
 
-def test_stored_features_always_speak(utterances, tmp_path):
+def test_in_the_place_of_stored_features_those_of_noise_are_computed(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((30, 13), np.float32))
     stored = Utterance(None, 0.3, "ab", features_filepath=str(tmp_path / "a.npy"))
-    data = dataset([stored], augment=AugmentSettings(speechless_probability=1.0))
-    assert len(data[0].targets) == 2
+    noisy, plain = (dataset([stored], augment=AugmentSettings(speechless_probability=p)) for p in (1.0, 0.0))
+    assert (len(noisy[0].targets), len(plain[0].targets)) == (0, 2)
+    assert len(noisy[0].features) == pytest.approx(len(plain[0].features), abs=3)
+    assert not plain[0].features[:, :13].any()  # all frames are alike: what is normalised is nothing
+    assert noisy[0].features[:, 0].std() > 0.5
 
 
 def test_a_batch_may_hold_what_says_nothing(utterances):

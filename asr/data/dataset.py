@@ -95,13 +95,17 @@ class SpeechDataset(Dataset[Example]):
     def _augmented(
         self, values: NDArray[np.float32], index: int, rng: np.random.Generator
     ) -> NDArray[np.float32]:
+        rate = self.front_end.settings.sample_rate
+        if self._is_speechless(index):
+            # Where features are stored, the front end makes those of the noise.
+            seconds = self.utterances[index].duration
+            num_samples = len(values) if values.ndim == 1 else max(1, round(seconds * rate))
+            values = alone(self._noise(num_samples, rng), rng.uniform(*_NOISE_ALONE))
         if values.ndim > 1:
             return augment_features(values, self.augment, rng, self.front_end.speed_matrix)
-        if self._is_speechless(index):
-            values = alone(self._noise(len(values), rng), rng.uniform(*_NOISE_ALONE))
         return augment_waveform(
             values,
-            self.front_end.settings.sample_rate,
+            rate,
             self.augment,
             rng,
             noise=self._noise,
@@ -111,9 +115,9 @@ class SpeechDataset(Dataset[Example]):
     def _is_speechless(self, index: int) -> bool:
         """Drawn by itself, since what is heard and what is to be written both hang on it."""
         share = self.augment.speechless_probability
-        if not share or self.utterances[index].features_filepath is not None:
-            return False
-        return bool(np.random.default_rng([self.seed, self.epoch, index, _SPEECHLESS]).random() < share)
+        return bool(share) and bool(
+            np.random.default_rng([self.seed, self.epoch, index, _SPEECHLESS]).random() < share
+        )
 
     def _babble(self, index: int, num_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Other utterances than the one at ``index``; one is drawn too many, in case it is among them."""
