@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from asr.models.gru import GRU
 from asr.models.lengths import zero_padding
 
 
@@ -53,7 +54,7 @@ def _one_direction(cell: str, num_inputs: int, hidden_size: int) -> nn.Module:
         _remember_by_default(layer, hidden_size)
         return layer
     if cell == "gru":
-        return nn.GRU(num_inputs, hidden_size, **options)
+        return GRU(num_inputs, hidden_size, **options)
     return nn.RNN(num_inputs, hidden_size, nonlinearity=cell.removeprefix("rnn_"), **options)
 
 
