@@ -87,7 +87,7 @@ def test_a_wide_beam_finds_the_best_of_all_texts(weight, bonus):
     log_probs, babble = random_log_probs(num_frames, 7), Babble(num_frames, 3, weight)
     shares = shares_of_texts(log_probs)
     settings = AttentionSearch(
-        beam_width=1000, length_bonus=bonus, max_ratio=0.8, end_threshold=1e9, least_speech=0
+        beam_width=1000, length_bonus=bonus, max_ratio=0.8, end_threshold=1e9, least_speech=0, most_speech=9
     )
 
     def score(labels: tuple[int, ...]) -> float:
@@ -130,6 +130,7 @@ def test_the_joint_score_changes_what_is_found():
         ({"min_ratio": 0.3, "max_ratio": 0.3}, 6, 6),
         ({"max_ratio": 1.0, "length_bonus": 50.0}, 20, 20),
         ({"max_ratio": 0.0}, 0, 0),
+        ({"most_speech": 0.1, "length_bonus": 50.0}, 1, 2),
     ],
 )
 def test_lengths_stay_within_their_bounds(changes, shortest, longest):
@@ -143,6 +144,14 @@ def test_lengths_stay_within_their_bounds(changes, shortest, longest):
 def test_one_that_never_wants_to_end_is_ended():
     found = search(Babble(10, 1, end=-50), random_log_probs(10, 1), AttentionSearch())
     assert len(found[0].labels) == 8
+
+
+def test_one_that_goes_round_in_circles_writes_little_more_than_ctc_expects():
+    heard = np.log(np.full((40, 4), [0.997, 0.001, 0.001, 0.001], dtype=np.float32))
+    heard[[5, 15, 25]] = np.log(np.array([0.01, 0.97, 0.01, 0.01], dtype=np.float32))
+    expected = 3 * 0.99 + 37 * 0.003
+    found = search(Babble(40, 1, end=-50), heard, AttentionSearch())
+    assert len(found[0].labels) == math.ceil(1.5 * expected) == 5
 
 
 def test_the_threshold_of_the_end_makes_texts_longer():
@@ -193,6 +202,7 @@ def test_the_best_alternatives_come_first_and_differ():
         {"max_ratio": 1.1},
         {"length_bonus": math.nan},
         {"end_threshold": 0.5},
+        {"most_speech": 0.0},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes):

@@ -61,6 +61,8 @@ class AttentionSearch:
     (Hannun et al. 2019). Not asked where CTC has a share: it knows when no more is said."""
     least_speech: float = 0.5
     """With fewer labels than this expected by CTC in all frames together, nobody speaks: the text is empty."""
+    most_speech: float = 1.5
+    """Labels at most, as a multiple of those that CTC expects: attention that lost its way goes round in circles."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.beam_width <= 1024:
@@ -69,10 +71,10 @@ class AttentionSearch:
             raise DecoderError(f"ctc_weight={self.ctc_weight:g} must lie in [0, 1].")
         if not 0 <= self.min_ratio <= self.max_ratio <= 1:
             raise DecoderError("min_ratio and max_ratio must lie in [0, 1], the one not above the other.")
-        if not math.isfinite(self.length_bonus) or self.end_threshold < 1 or self.least_speech < 0:
-            raise DecoderError(
-                "length_bonus must be finite, end_threshold at least 1 and least_speech not negative."
-            )
+        if not math.isfinite(self.length_bonus) or self.end_threshold < 1:
+            raise DecoderError("length_bonus must be finite and end_threshold at least 1.")
+        if not (self.least_speech >= 0 and self.most_speech > 0):
+            raise DecoderError("least_speech must not be negative, and most_speech be positive.")
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class AttentionDecoder:
             DecoderError: the shape does not fit the symbols, or a score is not a number.
         """
         check_log_probs(log_probs, symbols)
-        if np.sum(1 - np.exp(log_probs[:, END])) < self.settings.least_speech:
+        if _expected(log_probs) < self.settings.least_speech:
             return [Hypothesis("", float(log_probs[:, END].sum()))]
         kept: dict[str, Hypothesis] = {}
         for text in search(spelling, log_probs, self.settings, count):
@@ -146,11 +148,17 @@ def search(
     return _Search(spelling, log_probs, settings).run(count)
 
 
+def _expected(log_probs: NDArray[np.float32]) -> float:
+    """Frames in which CTC hears a label: as many labels, or a few more where one lasts."""
+    return float(np.sum(1 - np.exp(log_probs[:, END])))
+
+
 class _Search:
     def __init__(self, spelling: Spelling, log_probs: NDArray[np.float32], settings: AttentionSearch):
         self.spelling, self.settings = spelling, settings
         self.weight = spelling.ctc_weight if settings.ctc_weight is None else settings.ctc_weight
-        self.most = math.ceil(settings.max_ratio * len(log_probs))
+        most = min(settings.max_ratio * len(log_probs), settings.most_speech * _expected(log_probs))
+        self.most = math.ceil(most)
         self.least = min(self.most, math.floor(settings.min_ratio * len(log_probs)))
         self.texts, self.ended = [Text()], list[Text]()
         self.state, self.rows = spelling.begin(), [0]
