@@ -72,15 +72,8 @@ class TrainerSettings:
             )
         for key in (
             *("weight_decay", "warmup_epochs", "clip_norm", "patience", "threads"),
-            *(
-                "weight_noise",
-                "average",
-                "ema",
-                "label_smoothing",
-                "save_minutes",
-                "chunk_seconds",
-                "consistency",
-            ),
+            *("weight_noise", "average", "ema", "label_smoothing", "consistency"),
+            *("save_minutes", "chunk_seconds"),
         ):
             if getattr(self, key) < 0:
                 raise ConfigError(f"trainer.{key}={getattr(self, key)} must not be negative.")

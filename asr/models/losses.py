@@ -45,7 +45,7 @@ def disagreement(log_probs: Tensor, lengths: Tensor) -> Tensor:
     """How far apart two views ``(batch, 2, time, vocab)`` of the same utterances are, ``(batch,)`` in nats.
 
     Half of KL(one || other) + KL(other || one), summed over frames; each view goes towards the other as it stands,
-    which gets no gradient of being gone towards (Yao et al. 2025, equation 5).
+    which gets no gradient of being gone towards (Yao et al. 2025).
     """
     # No symbol is impossible here: minus infinity (a classifier's blank) less itself would be no number.
     one, other = log_probs.clamp(min=-1e4).unbind(dim=1)

@@ -60,4 +60,4 @@ class TwoViews:
 
 
 def _by_view(rows: Tensor) -> Tensor:
-    return rows.view(2, len(rows) // 2, *rows.shape[1:])
+    return rows.reshape(2, len(rows) // 2, *rows.shape[1:])
