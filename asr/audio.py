@@ -17,7 +17,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from asr import audio_files
+from asr import audio_files, folders
 from asr.audio_files import Source, from_bytes, name_of, rewindable
 from asr.errors import AudioError
 
@@ -194,12 +194,11 @@ def sample_rate(source: Source) -> int | None:
 
 
 def find(folder: str | os.PathLike[str], *, recursive: bool = True) -> list[Path]:
-    """Every recording in a folder, and below it, by its suffix, sorted by path; hidden files are left alone."""
-    return sorted(
-        path
-        for path in Path(folder).glob("**/*" if recursive else "*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    """Every recording in a folder, and below it, by its suffix, sorted by path; what is hidden is left alone.
+
+    Linked folders are searched too; what several paths lead to comes once.
+    """
+    return sorted(folders.files_in(folder, SUFFIXES, recursive=recursive))
 
 
 def _check_segment(name: str, offset: float, duration: float | None) -> None:
@@ -253,10 +252,11 @@ def _checked(samples: NDArray[Any], rate: int, name: str, before: int) -> Wavefo
 
 def _check_array(samples: NDArray[Any], rate: int, name: str) -> None:
     channels = max(samples.shape[1:], default=1)
-    is_numbers = samples.size > 0 and samples.dtype.kind in "iuf"
-    if not (is_numbers and samples.ndim in (1, 2) and channels <= _MAX_CHANNELS):
+    # Who has 64-bit integers has made them of narrower ones, and their full scale is lost.
+    is_numbers = samples.dtype.kind == "f" or (samples.dtype.kind in "iu" and samples.dtype.itemsize <= 4)
+    if not (samples.size and is_numbers and samples.ndim in (1, 2) and channels <= _MAX_CHANNELS):
         raise AudioError(
-            f"{name}: expected numbers (num_samples,) or (num_samples, channels), "
+            f"{name}: expected floats or integers of 8 to 32 bits, (num_samples,) or (num_samples, channels), "
             f"not {samples.dtype} {samples.shape}; reshape or convert them."
         )
     _check_rate(rate, name)

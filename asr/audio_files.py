@@ -90,7 +90,8 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
             yield _seekable(source, name)
     except IsADirectoryError as error:
         raise AudioError(
-            f"{name}: no recording, but a folder ({reason(error)}); name what is in it (or -r, for inner ones)."
+            f"{name}: no recording, but a folder ({reason(error)}); name a recording, "
+            "or let `asr transcribe -r` look into the folders in it."
         ) from None
     except (OSError, EOFError, ValueError) as error:
         raise AudioError(

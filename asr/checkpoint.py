@@ -55,11 +55,12 @@ def save(model_dir: str | os.PathLike[str], model: Model, card: str, *, half: bo
     """Write beside, then rename; ``half`` stores float16 (half the size, and no longer the same bits).
 
     Raises:
-        CheckpointError: it cannot be written there; what was there before is still there.
+        CheckpointError: it cannot be written there, or something is there that is no model; it is still there.
     """
     from safetensors import SafetensorError
 
     target = Path(os.path.abspath(model_dir))
+    _check_replaceable(target)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -111,6 +112,10 @@ def check_writable(target: Path) -> None:
     closed = target.is_dir() and not os.access(target, os.W_OK)
     if not nearest.is_dir() or not os.access(nearest, os.W_OK) or closed:
         raise CheckpointError(f"{target}: cannot be written there; choose another folder (--output).")
+    _check_replaceable(target)
+
+
+def _check_replaceable(target: Path) -> None:
     if target.exists() and not _is_model(target) and not _is_empty(target):
         raise CheckpointError(f"{target}: holds something that is no model; choose another folder.")
 

@@ -101,9 +101,13 @@ class Hearing:
         """The values that the model takes, or how to read them piece by piece where they are many.
 
         Raises:
-            AudioError: the audio cannot be read or used.
+            AudioError: the audio cannot be read or used, or a segment is asked for of what is no file.
         """
         rate, longest = self.acoustic.sample_rate, self.window_settings.window
+        if isinstance(source, (np.ndarray, Utterance)) and (offset or duration is not None):
+            raise AudioError(
+                "offset and duration choose a segment of a file; slice the array, or give the manifest's line its own."
+            )
         if isinstance(source, np.ndarray):
             if sample_rate is None:
                 raise AudioError("An array of samples says nothing of its rate; give sample_rate=.")

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from asr.errors import ManifestError
 from asr.whole_files import written_beside
+from asr.wording import printable
 
 
 class Member(NamedTuple):
@@ -118,11 +119,22 @@ def write_manifest(path: str | os.PathLike[str], utterances: Iterable[Utterance]
     folder = path.parent.resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_beside(path) as partial, open(partial, "w", encoding="utf-8") as file:
-            for utterance in utterances:
-                file.write(json.dumps(_as_line(utterance, folder), ensure_ascii=False) + "\n")
-    except (OSError, UnicodeEncodeError) as error:
+        with written_beside(path) as partial, open(partial, "wb") as file:
+            file.writelines(_encoded(utterance, folder) for utterance in utterances)
+    except OSError as error:
         raise ManifestError(f"{path}: cannot be written ({error}); choose another place or name.") from None
+
+
+def _encoded(utterance: Utterance, folder: Path) -> bytes:
+    line = json.dumps(_as_line(utterance, folder), ensure_ascii=False) + "\n"
+    try:
+        return line.encode()
+    except UnicodeEncodeError as error:
+        what = printable(line[error.start : error.end])
+        raise ManifestError(
+            f"{printable(utterance.name)}: cannot be written to a manifest, which is UTF-8 ({what} is no character); "
+            "rename the recording or correct its text."
+        ) from None
 
 
 def _parse(line: str, where: str, folder: Path, needs_audio: bool) -> Utterance:

@@ -21,6 +21,7 @@ from asr.lm import arpa, kneser_ney
 from asr.lm.words import SPACE, to_characters
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.text import TextSettings, normalize
+from asr.wording import printable, reason
 
 if TYPE_CHECKING:
     from asr.experiment import Trial
@@ -55,12 +56,12 @@ def prepare_options(
 def run_options(
     description: str, name: str, corpus: str, archives: Sequence[Archive] = ()
 ) -> argparse.ArgumentParser:
-    """What prepare.py takes, and ``training_options``; to be parsed with ``parse_intermixed_args``."""
+    """What prepare.py takes, and ``training_options``; to be parsed with ``parse_options``."""
     return training_options(prepare_options(description, name, corpus, archives), name)
 
 
 def training_options(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
-    """``--run-dir``, ``--seeds`` and settings; to be parsed with ``parse_intermixed_args``."""
+    """``--run-dir``, ``--seeds`` and settings; to be parsed with ``parse_options``."""
     parser.add_argument("--run-dir", type=Path, default=Path("runs") / name, help="default: %(default)s")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="one training each")
     parser.add_argument("overrides", nargs="*", help="settings, as trainer.max_epochs=20")
@@ -74,6 +75,21 @@ def lm_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     )
     parser.add_argument("--lm-text", type=Path, nargs="+", default=[], help="more texts, a sentence a line")
     return parser
+
+
+def parse_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The options of the command line; settings go to ``overrides``, wherever they stand.
+
+    argparse would give those behind an option of several values, as ``--seeds 1 2``, to that option.
+    """
+    # Hydra takes a second to import, which preparing does not wait for.
+    from asr.config import groups, setting_keys
+
+    names = {*groups(), *setting_keys()}
+    settings = [one for one in sys.argv[1:] if "=" in one and one.partition("=")[0] in names]
+    options = parser.parse_intermixed_args([one for one in sys.argv[1:] if one not in settings])
+    options.overrides = [*options.overrides, *settings]
+    return options
 
 
 def lm_texts(options: argparse.Namespace) -> list[str]:
@@ -162,6 +178,11 @@ def attempt(name: str, work: Callable[[], int]) -> int:
         return work()
     except AsrError as error:
         print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = printable(str(error.filename or "standard output or a file"))
+        problem = f"{reason(error)}; check the path, its permissions and the disk."
+        print(f"{name}: {place}: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: interrupted; the same command goes on where it was stopped.", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from asr import scoring
 from asr.errors import ConfigError, ManifestError
 from asr.evaluation import Evaluation
+from asr.scoring import Counts
 from asr.settings import build, to_dict
 from asr.whole_files import write_text
 
@@ -28,7 +30,7 @@ class Score:
     """greedy, or tuned: the one that the model remembers."""
     wer: float
     low: float
-    """Of the 95 % interval over the utterances of all models."""
+    """Of the 95 % interval over the utterances, each with what all models made of it."""
     high: float
     cer: float
     errors: int
@@ -53,8 +55,16 @@ class Result:
 
 
 def mean_score(test: str, manifests: Sequence[str], decoder: str, evaluations: Sequence[Evaluation]) -> Score:
-    """The score of several models on one test set; in the interval each utterance counts once a model."""
-    interval = scoring.interval([one.words for evaluation in evaluations for one in evaluation.utterances])
+    """The score of several models on one test set.
+
+    Models of different seeds are wrong in the same utterances: so an utterance is drawn with all its models at once,
+    and more of them do not make a test set larger.
+    """
+    drawn: dict[tuple[str, int], Counts] = defaultdict(Counts)
+    for manifest, evaluation in zip(manifests, evaluations, strict=True):
+        for place, one in enumerate(evaluation.utterances):
+            drawn[manifest, place] += one.words
+    interval = scoring.interval(list(drawn.values()))
     total = scoring.total([evaluation.words for evaluation in evaluations])
     number = len(evaluations)
     return Score(

@@ -86,6 +86,8 @@ class Settings:
     """Where the models, the log and the pictures of this training go."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed={self.seed} must lie between 0 and 2^63 - 1.")
         _check_streaming(self.features, self.model)
         _check_kind(self.text, self.model)
         _check_chunks(self.trainer, self.model)

@@ -4,6 +4,7 @@ A model that can run as the sound comes does so, exactly; any other hears window
 (``WindowStream``). Where an utterance ends, rules like Kaldi's decide, on the blanks at its end.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -65,7 +66,7 @@ class EndpointRules:
     """An utterance is cut by then, between two words."""
 
     def __post_init__(self) -> None:
-        if not min(self.after_words, self.after_nothing, self.longest) > 0:
+        if not all(seconds > 0 for seconds in (self.after_words, self.after_nothing, self.longest)):
             raise ConfigError("The seconds after which an utterance ends must be positive; inf is never.")
 
 
@@ -81,7 +82,9 @@ class Windows:
     """Sound after it, whose own rows are left to the next window."""
 
     def __post_init__(self) -> None:
-        if not (self.before >= 0 and self.chunk >= 0.1 and self.after >= 0.1):
+        if not (
+            0 <= self.before < math.inf and 0.1 <= self.chunk < math.inf and 0.1 <= self.after < math.inf
+        ):
             raise ConfigError(
                 "A stream's windows need chunk and after of 0.1 s or more, and before of 0 or more."
             )

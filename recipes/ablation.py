@@ -12,7 +12,7 @@ from pathlib import Path
 from asr.ablation import BASE, compare, compare_orders, make_points, read_changes, table, train_all
 from asr.config import compose
 from asr.experiment import provenance
-from asr.recipe import attempt
+from asr.recipe import attempt, parse_options
 from asr.sweep import Outcome
 
 
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (then trainer.threads=1)")
     parser.add_argument("--lm-text", type=Path, help="a text, to compare n-grams of it too")
     parser.add_argument("--orders", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="of the n-grams")
-    return attempt("ablation", lambda: ablate(parser.parse_intermixed_args()))
+    return attempt("ablation", lambda: ablate(parse_options(parser)))
 
 
 def ablate(options: argparse.Namespace) -> int:

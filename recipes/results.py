@@ -22,8 +22,8 @@ FOLDER = Path(__file__).parent
 INTRODUCTION = """\
 # Results
 
-What each recipe reaches: word error rate in percent with its 95 % interval (bootstrap over utterances, each of which
-counts once a model). Settings, epoch and decoder were chosen on dev; the test set was looked at once. Greedy is without
+What each recipe reaches: word error rate in percent with its 95 % interval (bootstrap over utterances, each drawn with
+all its models). Settings, epoch and decoder were chosen on dev; the test set was looked at once. Greedy is without
 a language model; tuned is the beam and n-gram that `asr tune` chose on dev. `make results` scores the stored models
 again. Written by `python recipes/results.py --table > RESULTS.md`.
 """

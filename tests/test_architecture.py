@@ -60,7 +60,7 @@ FLOORS = {
     ),
     **dict.fromkeys(("augment", "text", "units", "manifest", "models", "scoring"), 1),
     **dict.fromkeys(("decoding", "lm", "alignment", "viterbi", "fit"), 1),
-    **dict.fromkeys(("errors", "types", "compiled", "wording", "whole_files", "memory"), 0),
+    **dict.fromkeys(("errors", "types", "compiled", "wording", "whole_files", "memory", "folders"), 0),
 }
 
 SIBLINGS = {
@@ -73,6 +73,7 @@ SIBLINGS = {
     ("ablation", "config"),
     ("ablation", "recipe"),
     ("ablation", "sweep"),
+    ("recipe", "config"),
     ("recipe", "experiment"),
     ("recipe", "download"),
     ("sweep", "config"),

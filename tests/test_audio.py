@@ -195,9 +195,7 @@ class TestRatesAndChannels:
 
 
 class TestArrays:
-    @pytest.mark.parametrize(
-        "dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "float16", "float64"]
-    )
+    @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint8", "uint16", "float16", "float64"])
     def test_every_type_of_number(self, dtype):
         waveform = tones(0.1)
         samples = waveform.astype(dtype) if dtype.startswith("float") else _quantised(waveform, dtype)
@@ -221,11 +219,12 @@ class TestArrays:
             np.zeros((2, 9000)),
             np.array(["a"]),
             np.zeros(9, complex),
+            np.zeros(9, np.int64),
         ],
-        ids=["empty", "scalar", "cube", "transposed", "strings", "complex"],
+        ids=["empty", "scalar", "cube", "transposed", "strings", "complex", "of no known full scale"],
     )
     def test_what_is_no_audio_is_refused(self, samples):
-        with pytest.raises(AudioError, match=r"^mic: expected numbers .*\.$"):
+        with pytest.raises(AudioError, match=r"^mic: expected floats or integers .*\.$"):
             audio.prepare(samples, RATE, RATE, name="mic")
 
     def test_integers_kept_as_floats_are_refused(self):
@@ -594,6 +593,31 @@ class TestFind:
         (tmp_path / "a" / "notes.txt").touch()
         (tmp_path / "folder.wav").mkdir()
         assert audio.find(tmp_path) == [tmp_path / "a/1.WAV", tmp_path / "b/2.flac"]
+
+    def test_linked_folders_are_searched_and_hidden_ones_not(self, write_audio, tmp_path):
+        for name in ("in/z/1.wav", "out/deep/2.wav", "in/.trash/3.wav", "out/.trash/4.wav"):
+            write_audio(name, 0.1)
+        folder = tmp_path / "in"
+        (folder / "a").symlink_to(tmp_path / "out", target_is_directory=True)
+        (folder / "5.wav").symlink_to(tmp_path / "out" / "deep" / "2.wav")
+        (folder / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+        (folder / "itself").symlink_to(folder / "itself")
+        assert audio.find(folder) == [folder / "5.wav", folder / "a/deep/2.wav", folder / "z/1.wav"]
+        assert audio.find(folder / ".trash") == [folder / ".trash/3.wav"], "who names it means it"
+        assert audio.find(folder, recursive=False) == [folder / "5.wav"]
+
+    def test_what_several_paths_lead_to_comes_once_by_the_one_without_links(self, write_audio, tmp_path):
+        folder = write_audio("in/b/1.wav", 0.1).parent.parent
+        (folder / "a").symlink_to(folder / "b", target_is_directory=True)
+        (folder / "b" / "up").symlink_to(folder, target_is_directory=True)
+        write_audio("out/2.wav", 0.1)
+        (tmp_path / "out" / "back").symlink_to(folder, target_is_directory=True)
+        for name in ("c", "d"):
+            (folder / name).symlink_to(tmp_path / "out", target_is_directory=True)
+        assert audio.find(folder) == [folder / "b/1.wav", folder / "c/2.wav"]
+
+    def test_what_is_no_folder_holds_nothing(self, write_audio, tmp_path):
+        assert audio.find(tmp_path / "nowhere") == audio.find(write_audio("a.wav", 0.1)) == []
 
 
 def test_names():

@@ -133,6 +133,13 @@ def test_a_save_replaces_the_whole_directory(model_dir):
     assert checkpoint.load(model_dir).vocabulary == Vocabulary("ab")
 
 
+def test_what_is_no_model_is_not_replaced(tmp_path):
+    (tmp_path / "notes.txt").write_text("important")
+    with pytest.raises(CheckpointError, match="holds something that is no model"):
+        checkpoint.save(tmp_path, random_model(), "")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match=r"file/model: the model cannot be written"):

@@ -1,8 +1,10 @@
 """`asr align` as a process."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +42,8 @@ def test_a_manifest_becomes_a_folder_and_bad_lines_cost_only_themselves(tmp_path
     assert done.returncode == 1
     stems = [Path(one.audio_filepath).stem for one in (FIRST, SECOND)]
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {f"{stems[0]}.json", f"{stems[1]}.json", f"{stems[1]}-2.json"}
+    # Which is called what does not depend on which of them fail.
+    assert written == {f"{stems[0]}.json", f"{stems[1]}.wav.json", f"{stems[1]}-2.json"}
     entry = json.loads((tmp_path / "out" / f"{stems[0]}.json").read_text())
     assert [word["text"] for word in entry["words"]] == FIRST.text.split()
     assert entry["_meta"]["model"] == "digits-en"
@@ -61,6 +64,28 @@ def test_pairs_go_to_stdout_where_the_format_joins_them(tmp_path: Path) -> None:
     assert done.returncode == 0
     heard = [line.split()[4] for line in done.stdout.splitlines()]
     assert heard == f"{FIRST.text} {SECOND.text}".split()
+
+
+def test_a_folder_may_have_a_dot_and_a_path_an_at(tmp_path: Path) -> None:
+    folder = tmp_path / "me@host"
+    folder.mkdir()
+    shutil.copy(FIRST.audio_filepath, folder / "a.b.wav")
+    (tmp_path / "said.txt").write_text(FIRST.text)
+    segment = replace(FIRST, audio_filepath=str(folder / "a.b.wav"), offset=0.0)
+    write_manifest(tmp_path / "all.jsonl", [segment])
+    done = run(folder / "a.b.wav", tmp_path / "said.txt", "-o", f"{tmp_path}/v1.0/", "-f", "ctm")
+    assert done.returncode == 0, done.stderr
+    done = run(tmp_path / "all.jsonl", "-o", f"{tmp_path}/v1.0/", "-f", "ctm")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "v1.0").iterdir()} == {"a.b.ctm", "a.b@0s.ctm"}
+
+
+def test_an_input_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "said.txt").write_text(FIRST.text)
+    done = run(FIRST.audio_filepath, tmp_path / "said.txt", "-f", "json", "-o", tmp_path / "said.txt")
+    assert done.returncode == 1
+    assert "would be written over" in done.stderr
+    assert (tmp_path / "said.txt").read_text() == FIRST.text
 
 
 def test_another_text_is_an_error(tmp_path: Path) -> None:

@@ -76,6 +76,16 @@ def test_build_writes_nothing_when_nothing_is_good(run, corpus, tmp_path):
     assert not (tmp_path / "all.jsonl").exists()
 
 
+def test_build_goes_on_without_a_name_that_is_not_utf8(run, corpus, tmp_path):
+    for suffix in (".wav", ".txt"):
+        (corpus / "s0" / f"0{suffix}").rename(corpus / "s0" / os.fsdecode(b"caf\xe9" + suffix.encode()))
+    built = run("build", "corpus", "-o", "all.jsonl")
+    assert built.returncode == 1
+    assert "corpus/s0/caf\\udce9.wav: its name, or its folder's, is not UTF-8" in built.stderr
+    assert "1 bad item left out of all.jsonl" in built.stderr
+    assert len(read_manifest(tmp_path / "all.jsonl")) == 11
+
+
 def test_check_names_line_utterance_and_remedy(run, corpus, tmp_path):
     run("build", "corpus", "--speaker-from", "folder", "-o", "all.jsonl")
     lines = (tmp_path / "all.jsonl").read_text().splitlines()

@@ -40,6 +40,13 @@ def run(tmp_path):
     return run
 
 
+def test_a_text_is_not_written_over(run, tmp_path):
+    refused = run("build", "text.txt", "-o", tmp_path / "text.txt")
+    assert refused.returncode == 1
+    assert "is read, and would be written over" in refused.stderr
+    assert (tmp_path / "text.txt").read_text(encoding="utf-8") == SENTENCES
+
+
 def test_build_info_score(run, tmp_path):
     built = run("build", "text.txt", "--order", 3, "--prune", 0, 1, 1, "-o", "lm.arpa.gz")
     assert (built.returncode, built.stdout) == (0, "lm.arpa.gz\n"), built.stderr

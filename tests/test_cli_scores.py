@@ -36,6 +36,7 @@ def test_two_text_files_are_scored_and_systems_compared(texts, tmp_path):
     assert json.loads((tmp_path / "out" / "two" / "results.json").read_text())["words"]["errors"] == 1
     assert "the cats sat" in (tmp_path / "out" / "two" / "utterances.tsv").read_text()
     assert (tmp_path / "out" / "two" / "report.html").is_file()
+    assert not (tmp_path / "out" / "two" / "hyp.ctm").exists(), "texts have no times"
     done = run("compare", tmp_path / "out" / "one", tmp_path / "out" / "two")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

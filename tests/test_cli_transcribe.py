@@ -221,6 +221,22 @@ def test_hotwords_are_written_as_the_model_writes(tmp_path: Path) -> None:
     assert "hotword 'köln': the model cannot write" in refused.stderr
     assert "Traceback" not in refused.stderr
 
+    refused = run(path, "--hotwords", "...")
+    assert refused.returncode == 2
+    assert "hotword '...': the model writes" in " ".join(refused.stderr.split())
+
+
+def test_streams_that_are_closed_from_the_start() -> None:
+    said, *_ = run(PATHS[0]).stdout.splitlines()
+    command = f"{sys.executable} -m asr transcribe -q -m digits-en"
+    done = subprocess.run(
+        f"{command} {PATHS[0]} >&-; {command} - <&-; {command} {PATHS[0]} 2>&-",
+        shell=True, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split("\n") == ["", said, ""]
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("asr: standard input: ")
+
 
 def test_a_boost_that_is_no_number_is_refused() -> None:
     with pytest.raises(typer.BadParameter, match="'x' is no boost"):

@@ -1,5 +1,7 @@
 import gzip
 import json
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,28 @@ def test_a_path_without_a_speaker_is_a_bad_item_and_a_bad_rule_an_error(write_au
         build(tmp_path, speaker_from="[a-z]+")
     with pytest.raises(ManifestError, match="not a regular expression"):
         build(tmp_path, speaker_from="(")
+
+
+def test_linked_folders_hold_recordings_too(write_audio, tmp_path):
+    write_audio("there/bob/1.wav", 0.1).with_suffix(".txt").write_text("hi")
+    write_audio("here/ada/1.wav", 0.2).with_suffix(".txt").write_text("hello")
+    (tmp_path / "here" / "bob").symlink_to(tmp_path / "there" / "bob", target_is_directory=True)
+    built = build(tmp_path / "here", speaker_from="folder")
+    assert [(text, speaker) for *_, text, speaker in facts(built)] == [("hello", "ada"), ("hi", "bob")]
+
+
+def test_a_name_that_is_not_utf8_is_a_bad_item(write_audio, tmp_path):
+    write_audio("good.wav", 0.1).with_suffix(".txt").write_text("hi")
+    for number, name in enumerate((b"caf\xe9.wav", b"f\xfcr/a.wav", b"mute\xe9.wav")):
+        path = tmp_path / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        write_audio(f"{number}.wav", 0.1).rename(path)
+        path.with_suffix(".txt").write_text("hi" if number < 2 else "")
+    built = build(tmp_path)
+    assert [name for name, *_ in facts(built)] == ["good.wav"]
+    reason = "its name, or its folder's, is not UTF-8, as a manifest is; rename it."
+    names = ("caf\\udce9.wav", "f\\udcfcr/a.wav", "mute\\udce9.wav")
+    assert built.problems == [f"{tmp_path}/{name}: {reason}" for name in names]
 
 
 def test_each_bad_item_is_named_with_its_remedy_and_the_rest_goes_on(write_audio, tmp_path):
@@ -150,6 +174,41 @@ def test_tables_that_cannot_be_understood_say_why(write_audio, tmp_path):
         build(tmp_path)
 
 
+def test_a_quotation_mark_that_is_not_closed_is_named_and_the_other_rows_go_on(write_audio, tmp_path):
+    for name in ("0.wav", "1.wav", "wavs/2.flac", "3.wav"):
+        write_audio(name, 0.1)
+    (tmp_path / "list.csv").write_text(
+        'path,text\n3.wav,"so it\ngoes, 0.wav"\n0.wav,"I am here\n1.wav,said he\n3.wav,"that is it"\n'
+        '2,"two\nlines, and more"\n0.wav,"and\n2,then"\n'
+    )
+    built = build(tmp_path / "list.csv")
+    assert [(name, text) for name, _, _, text, _ in facts(built)] == [
+        ("3.wav", "so it goes, 0.wav"),
+        ("2.flac", "two lines, and more"),
+    ]
+    assert [problem.partition(": ")[0] for problem in built.problems] == [
+        f"{tmp_path}/list.csv:{line}" for line in (4, 9)
+    ]
+    assert "runs on to line 6 and takes in rows of their own; close it" in built.problems[0]
+
+
+def test_a_header_that_takes_in_rows_is_named(write_audio, tmp_path):
+    write_audio("0.wav", 0.1)
+    (tmp_path / "list.csv").write_text('path,text,"note\n0.wav,one\n0.wav,two,"\n0.wav,three\n')
+    built = build(tmp_path / "list.csv")
+    assert [text for _, _, _, text, _ in facts(built)] == ["three"]
+    assert [f"{tmp_path}/list.csv:1: a quotation mark opens" in problem for problem in built.problems] == [
+        True
+    ]
+
+
+def test_a_quotation_mark_that_takes_in_a_book_is_one_sentence(write_audio, tmp_path):
+    write_audio("0.wav", 0.1)
+    (tmp_path / "list.csv").write_text('path,text\n0.wav,"one\n' + "0.wav,two\n" * 20_000)
+    with pytest.raises(ManifestError, match=r"row after line 1 cannot be read .*its quotation marks first\."):
+        build(tmp_path / "list.csv")
+
+
 def test_a_table_of_something_else_does_not_hide_the_texts_beside_recordings(write_audio, tmp_path):
     (tmp_path / "notes.csv").write_text("when,what\n1,2\n")
     write_audio("a.wav", 0.1).with_suffix(".txt").write_text("hi")
@@ -181,6 +240,9 @@ def test_librispeech_has_the_texts_of_a_chapter_in_one_file(write_audio, tmp_pat
     assert texts == [("84-121123-0000.flac", "GO DO YOU HEAR", "84"), ("84-121123-0001.mp3", "BUT", "84")]
     (problem,) = built.problems
     assert "84-121123.trans.txt:3: the recording" in problem
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "84").symlink_to(chapter.parent, target_is_directory=True)
+    assert [one.text for one in build(tmp_path / "linked").utterances] == ["GO DO YOU HEAR", "BUT"]
 
 
 def test_kaldi_data_directory(kaldi):
@@ -280,6 +342,56 @@ def test_lhotse_cut_set(write_audio, tmp_path, name):
     ):
         assert f"{name}:{line}: " in problem
         assert reason in problem
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("5", "not a JSON object"),
+        ('["a"]', "not a JSON object"),
+        ("{oops", "not JSON (Expecting property name"),
+        ("1" * 5000, "not JSON (nested too deep, or a number too long)"),
+    ],
+)
+def test_a_line_that_is_no_cut_is_named(tmp_path, line, reason):
+    (tmp_path / "cuts.jsonl").write_text(f"\n{line}\n")
+    with pytest.raises(ManifestError, match=re.escape(f"cuts.jsonl:2: {reason}") + ".*; one cut a line"):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        cut("r.wav", 0.0, 2.0, supervision(0.0, 2.0, 5)),
+        cut("r.wav", 0.0, 2.0, supervision(0.0, 2.0, "\ud800")),
+        cut("r.wav", 0.0, 2.0, supervision(0.0, 2.0, "a", speaker=7)),
+        cut(5, 0.0, 2.0, supervision(0.0, 2.0, "a")),
+        cut("r.wav", 0.0, 2.0, "a"),
+        {"recording": ["r.wav"]},
+    ],
+)
+def test_a_cut_of_other_types_is_a_bad_item(write_audio, tmp_path, wrong):
+    write_audio("r.wav", 2.0)
+    cuts = [wrong, cut("r.wav", 0.0, 2.0, supervision(0.0, 2.0, "right"))]
+    (tmp_path / "cuts.jsonl").write_text("\n".join(map(json.dumps, cuts)))
+    built = build(tmp_path)
+    assert [text for _, _, _, text, _ in facts(built)] == ["right"]
+    (problem,) = built.problems
+    assert "cuts.jsonl:1: not a Lhotse cut (" in problem
+    assert problem.endswith("write it with CutSet.to_file.")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:40], lambda data: data[:10] + b"\xff" * 40, bytes.upper]
+)
+def test_damaged_gzip_is_one_sentence(tmp_path, damage):
+    path = tmp_path / "cuts.jsonl.gz"
+    data = gzip.compress(json.dumps(cut("r.wav", 0.0, 2.0, supervision(0.0, 2.0, "a"))).encode())
+    path.write_bytes(damage(data))
+    with pytest.raises(
+        ManifestError, match=r"cuts\.jsonl\.gz: cannot be read as gzip \(.+\); write it again"
+    ):
+        build(tmp_path)
 
 
 def test_a_manifest_or_another_file_is_not_taken_for_a_corpus(write_audio, tmp_path):

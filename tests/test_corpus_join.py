@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 
 import numpy as np
@@ -68,6 +69,13 @@ def test_what_cannot_be_joined_is_refused(tmp_path, utterances):
         join(utterances, tmp_path, (60.0, 2.0))
     with pytest.raises(ManifestError, match=r"a\.mfc: has features and no audio"):
         join([Utterance(None, 1.0, "text", features_filepath="a.mfc")], tmp_path, (2.0, 60.0))
+    with pytest.raises(ManifestError, match="inf s; the shortest"):
+        join(utterances, tmp_path, (1.0, math.inf))
+    recording = tmp_path / "00000.flac"
+    recording.write_bytes(b"mine")
+    with pytest.raises(ManifestError, match=r"00000\.flac: is to be joined"):
+        join([*utterances, Utterance(str(recording), 1.0, "text")], tmp_path, (1.0, 5.0))
+    assert recording.read_bytes() == b"mine"
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(ManifestError, match=r"taken.*cannot be written"):
         join(utterances, tmp_path / "taken", (1.0, 5.0))
@@ -83,6 +91,10 @@ def test_the_command_writes_a_manifest_and_the_audio_beside_it(tmp_path, utteran
     for existing, force in ((path, []), (tmp_path / "train.jsonl", ["--force"])):
         again = ["data", "join", str(tmp_path / "train.jsonl"), "-o", str(existing), *force]
         assert "there already" in str(CliRunner().invoke(build_app(), again).exception)
+    (tmp_path / "mine").mkdir()
+    for force in ([], ["--force"]):
+        over = ["data", "join", str(tmp_path / "train.jsonl"), "-o", str(tmp_path / "mine.jsonl"), *force]
+        assert "mine: there already" in str(CliRunner().invoke(build_app(), over).exception)
     assert len(read_manifest(tmp_path / "train.jsonl")) == 20
     unnamed = CliRunner().invoke(build_app(), ["data", "join", str(path), "-o", str(tmp_path / "unnamed")])
     assert (unnamed.exit_code, (tmp_path / "unnamed").exists()) == (2, False)

@@ -171,6 +171,25 @@ def test_what_is_asked_for_decides():
         split_fittingly(talk(0, 100, 50), by="speaker")
 
 
+@pytest.mark.parametrize(
+    ("utterances", "by", "reason"),
+    [
+        (
+            talk(0, 10, 1),
+            None,
+            "^1 utterance cannot fill train, dev and test, which take 3 at least; add rec",
+        ),
+        (talk(0, 10, 2), None, "^2 utterances cannot"),
+        (talk(2, 10, 5), "speaker", "^2 speakers cannot"),
+        (talk(3, 2, 5), "sentence", "^2 sentences cannot"),
+    ],
+)
+def test_too_little_for_three_parts_says_how_much_it_takes(utterances, by, reason):
+    with pytest.raises(ManifestError, match=reason) as refused:
+        split_fittingly(utterances, by=by)
+    assert "--" not in str(refused.value), "who asked may have no such option"
+
+
 def test_portions_of_one_seed_lie_inside_one_another_whatever_the_order():
     half, quarter = (portion(TEN_SPEAKERS, share, 7) for share in (0.5, 0.25))
     assert {one.name for one in quarter} < {one.name for one in half}

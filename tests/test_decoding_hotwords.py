@@ -97,11 +97,24 @@ def test_a_strict_lexicon_lets_hotwords_in(bigram):
 
 @pytest.mark.parametrize(
     ("boosts", "reason"),
-    [({"ax": 3.0}, "cannot write 'x'"), ({" ": 3.0}, "empty"), ({"a": math.nan}, "boost is nan")],
+    [
+        ({"ax": 3.0}, "cannot write 'x'"),
+        ({" ": 3.0}, "empty"),
+        ({"a": math.nan}, "boost is nan"),
+        ({"a": 101.0}, "at most 100"),
+    ],
 )
 def test_impossible_hotwords_are_refused(boosts, reason):
     with pytest.raises(DecoderError, match=reason):
         BeamDecoder(hotwords=boosts)(np.zeros((2, 4)), SYMBOLS, 0.02)
+
+
+def test_a_large_boost_many_times_is_no_overflow():
+    """Shares grow without end where a boosted word comes again and again."""
+    log_probs = np.log(np.tile([[0.1, 0.7, 0.1, 0.1], [0.1, 0.1, 0.1, 0.7]], (200, 1)))
+    found = BeamDecoder(hotwords={"a": 100.0})(log_probs, SYMBOLS, 0.02)
+    assert found.text == " ".join("a" * 200)
+    assert math.isfinite(found.score)
 
 
 def test_warming_up_needs_no_symbol_of_theirs():

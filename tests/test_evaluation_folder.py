@@ -128,6 +128,24 @@ def test_times_are_within_the_utterance_as_sclite_wants_them(made, tmp_path):
     assert (tmp_path / "ref.stm").read_text().splitlines()[0] == "0 1 ann 0.00 2.00 the cat sat down"
 
 
+def test_texts_without_times_make_no_files_of_times(made, tmp_path):
+    for name in ("ref", "hyp"):
+        (tmp_path / name).write_text("u1 one two\nu2 three\n")
+    texts = evaluate_texts(tmp_path / "ref", tmp_path / "hyp")
+    save(tmp_path / "report", made)
+    save(tmp_path / "report", texts)
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert {"ref.trn", "hyp.trn"} <= written
+    assert not {"ref.stm", "hyp.ctm"} & written, "those of an earlier evaluation would be taken for these"
+    assert load(tmp_path / "report").words == texts.words
+
+
+def test_nothing_heard_has_times_all_the_same(tmp_path):
+    save(tmp_path, evaluation([("one", "")]))
+    assert (tmp_path / "ref.stm").read_text() == "0 1 unknown 0.00 0.50 one\n"
+    assert (tmp_path / "hyp.ctm").read_text() == ""
+
+
 def test_the_table_has_a_row_an_utterance(made, tmp_path):
     save(tmp_path, made)
     header, *rows = (line.split("\t") for line in (tmp_path / "utterances.tsv").read_text().splitlines())

@@ -36,9 +36,54 @@ def test_few_numbers_are_groups_and_many_are_quarters():
     assert [group.label for group in few] == ["0", "1", "2"]
     many = group_by(evaluation(rows, extras=[{"snr": number / 2} for number in range(40)]), "snr")
     assert [group.utterances for group in many] == [10, 10, 10, 10]
-    assert many[0].label.startswith("up to 4.8")
-    assert many[-1].label.startswith("above 14.")
+    assert [group.label for group in many] == ["up to 4.5", "4.5 to 9.5", "9.5 to 14.5", "above 14.5"]
     assert sum(group.words.errors for group in many) == 40
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([20240101, 20240102, 20240101.0], ["20240101", "20240102"]),
+        ([1700000000000000001, 1700000000000000002], ["1700000000000000001", "1700000000000000002"]),
+        ([0.1234561, 0.1234562, 2.5], ["0.1234561", "0.1234562", "2.5"]),
+        ([1 / 3, 0.9, 0.9000000000000001], ["0.333333", "0.9"]),
+        (
+            range(20240101, 20240113),
+            ["up to 20240103", "20240103 to 20240106", "20240106 to 20240109", "above 20240109"],
+        ),
+        (
+            [1000.0001 + step / 10000 for step in range(12)],
+            ["up to 1000.0003", "1000.0003 to 1000.0006", "1000.0006 to 1000.0009", "above 1000.0009"],
+        ),
+        (
+            [10.03, 10.04, 10.11, 31.2, 31.9, 32.0, 47.3, 47.4, 47.5, 70.1, 70.2, 70.3],
+            ["up to 20", "20 to 40", "40 to 50", "above 50"],
+        ),
+    ],
+)
+def test_labels_say_what_they_divide_in_few_digits(values, labels):
+    rows = [("a", "a")] * len(values)
+    groups = group_by(evaluation(rows, extras=[{"date": value} for value in values]), "date")
+    assert [group.label for group in groups] == labels
+    if len(values) == 12:
+        assert [group.utterances for group in groups] == [3, 3, 3, 3]
+
+
+def test_many_of_the_greatest_number_and_infinity_are_groups():
+    values = [*range(9), *[9] * 40]
+    groups = group_by(evaluation([("a", "a")] * 49, extras=[{"n": value} for value in values]), "n")
+    assert [group.utterances for group in groups] == [49]
+    values = [*map(float, range(12)), float("inf"), float("-inf")]
+    groups = group_by(evaluation([("a", "a")] * 14, extras=[{"n": value} for value in values]), "n")
+    assert [group.utterances for group in groups] == [3, 4, 3, 4]
+
+
+@pytest.mark.parametrize("known", [[3, 4], ["f", "m"], range(20)])
+def test_nan_is_not_known(known):
+    values = [*known, float("nan"), None]
+    groups = group_by(evaluation([("a", "a")] * len(values), extras=[{"age": one} for one in values]), "age")
+    assert {group.label: group.utterances for group in groups}[NONE] == 2
+    assert not any("nan" in group.label for group in groups)
 
 
 def test_what_lacks_a_field_is_a_group_of_its_own():

@@ -35,6 +35,16 @@ def test_a_curve_that_does_not_fall_is_not_said_to():
     assert not forecast([1.0, 2.0], [scored(0.3, 1), scored(0.4, 2)]).falls
 
 
+@pytest.mark.parametrize("each", [Counts(hits=10), Counts(hits=7, substitutions=3)])
+@pytest.mark.parametrize("hours", [[0.5, 1.0], [0.25, 0.5, 1.0]])
+def test_what_rounding_makes_of_a_level_curve_is_no_fall(each, hours):
+    assert not forecast(hours, [[each] * 20] * len(hours)).falls
+
+
+def test_the_last_errors_that_vanish_are_a_fall():
+    assert forecast([0.5, 1.0], [scored(0.1, 1), [Counts(hits=50)] * 400]).falls
+
+
 def test_no_error_at_all_and_nothing_but_errors_stay_rates():
     perfect = [Counts(hits=10)] * 5
     assert 0 < forecast([1.0, 2.0], [scored(0.1, 1, 5, 10), perfect]).rate < 0.02

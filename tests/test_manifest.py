@@ -97,8 +97,12 @@ def test_a_write_that_fails_leaves_the_old_manifest_and_no_fragment(tmp_path):
     path = tmp_path / "m.jsonl"
     good = Utterance("/a.wav", 1.0, "a")
     write_manifest(path, [good])
-    with pytest.raises(ManifestError, match="cannot be written"):
+    with pytest.raises(
+        ManifestError, match=r"^/a\.wav: cannot be written .*\\ud800 is no character.*correct"
+    ):
         write_manifest(path, [good, dataclasses.replace(good, text="\ud800")])
+    with pytest.raises(ManifestError, match=r"^/caf\\udce9\.wav: cannot be written to a manifest.*rename"):
+        write_manifest(path, [good, dataclasses.replace(good, audio_filepath="/caf\udce9.wav")])
     assert read_manifest(path) == [good]
     assert [file.name for file in tmp_path.iterdir()] == ["m.jsonl"]
 

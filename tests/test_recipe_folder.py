@@ -3,10 +3,12 @@
 import importlib.util
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +17,7 @@ import soundfile
 from toys import RATE, random_texts, utter
 
 import asr
-from asr.errors import ManifestError
+from asr.errors import ConfigError, ManifestError
 from asr.lm.load import load_language_model
 from asr.manifest import read_manifest
 from asr.recipe import build_ngram
@@ -69,7 +71,10 @@ def test_one_command_ends_with_a_recogniser_and_goes_on_where_it_was_killed(tmp_
     heard = asr.load(run_dir).transcribe(source / "000.wav").text
     assert heard
     assert set(heard) <= set("абвг ")
-    another_budget_is_refused(source)
+    another_division_is_refused(source)
+    assert all(path.read_bytes() == content for path, content in left.items()), (
+        "of the sets that were trained on"
+    )
 
 
 def the_plan_is_told(said: str) -> None:
@@ -89,8 +94,8 @@ def the_result_is_told(printed: str) -> None:
     assert "next: asr transcribe new.wav -m runs/folder/talk" in printed
 
 
-def another_budget_is_refused(source: Path) -> None:
-    process = start(source, "--minutes", "6")
+def another_division_is_refused(source: Path) -> None:
+    process = start(source, "--seed", "2", "--minutes", "6")
     printed, said = process.communicate()
     assert (process.returncode, printed) == (1, "")
     assert "holds a training of other recordings, another split, seed or --minutes" in said.splitlines()[-1]
@@ -148,8 +153,92 @@ def test_a_folder_without_anything_to_train_on_is_one_sentence(recipe, tmp_path,
     write_folder(tmp_path / "two", 8)
     for path in sorted((tmp_path / "two").glob("*.txt"))[2:]:
         path.unlink()
-    with pytest.raises(ManifestError, match="cannot fill 3 splits"):
+    with pytest.raises(
+        ManifestError, match=r"^2 utterances cannot fill train, dev and test, which take 3 at least"
+    ):
         recipe.prepare(options(tmp_path / "two", tmp_path / "o"))
+
+
+def test_another_folder_of_the_same_name_leaves_everything_as_it_is(recipe, tmp_path):
+    out = tmp_path / "out"
+    recipe.prepare(options(write_folder(tmp_path / "p" / "clips"), out))
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    other = write_folder(tmp_path / "q" / "clips", 20)
+    with pytest.raises(
+        ManifestError, match=rf"out: holds the sets of {tmp_path}/p/clips; give another --output-"
+    ):
+        recipe.prepare(options(other, out))
+    (tmp_path / "q.jsonl").write_bytes(before[out / "train.jsonl"])
+    with pytest.raises(ManifestError, match="holds the sets of"):
+        recipe.prepare(options(tmp_path / "q.jsonl", out))
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_sets_that_are_refused_do_not_take_the_place_of_others(recipe, tmp_path):
+    def refuse(manifests: dict[str, Path]) -> None:
+        seen.update({name: len(read_manifest(path)) for name, path in manifests.items()})
+        raise ConfigError("trained on others")
+
+    source, out, seen = write_folder(tmp_path / "talk"), tmp_path / "out", {}
+    recipe.prepare(options(source, out))
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(ConfigError):
+        recipe.prepare(options(source, out, seed=2), refuse)
+    assert sum(seen.values()) == 39
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_what_the_recipe_writes_into_the_folder_is_no_change_of_it(recipe, tmp_path, monkeypatch):
+    source = write_folder(tmp_path / "talk")
+    monkeypatch.chdir(source)
+    here = options(Path(), None)
+    old = source.stat().st_mtime - 10
+    runs, all_of_it = Path("runs/folder/talk"), Path("data/folder/talk/all.jsonl")
+    recipe.prepare(here, others=[runs])
+    for path in (Path("runs"), Path("data"), Path("data/folder"), runs.parent, Path(), *Path().glob("0*")):
+        os.utime(path, (old, old))  # a file system's clock may not tell them from the manifest
+    (runs / "plan.yaml").write_text("epochs: 1")
+    first = all_of_it.stat().st_ino
+    recipe.prepare(here, others=[runs])
+    assert all_of_it.stat().st_ino == first
+    Path("007.txt").write_text("аб")
+    recipe.prepare(here, others=[runs])
+    assert len(read_manifest(all_of_it)) == 40
+
+
+def test_a_name_that_is_no_text_is_left_out_by_name(recipe, tmp_path, capsys):
+    source = write_folder(tmp_path / "talk")
+    (source / os.fsdecode(b"caf\xe9.wav")).write_bytes((source / "001.wav").read_bytes())
+    recipe.prepare(options(source, tmp_path / "out"))
+    assert r"caf\udce9.wav: it has no text" in (tmp_path / "out" / "left-out.txt").read_text(encoding="utf-8")
+    assert r"caf\udce9.wav: it has no text" in capsys.readouterr().err
+
+
+@pytest.fixture
+def script(monkeypatch) -> Iterator[ModuleType]:
+    """run.py, whose neighbour is named like those of other recipes."""
+    monkeypatch.syspath_prepend(RECIPE)
+    sys.modules.pop("prepare", None)
+    spec = importlib.util.spec_from_file_location("folder_run", RECIPE / "run.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    sys.modules.pop("prepare", None)
+
+
+@pytest.mark.parametrize("minutes", ["inf", "nan", "0", "-3"])
+def test_minutes_that_never_end_or_begin_are_refused_at_once(script, minutes, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["run.py", "absent", f"--minutes={minutes}"])
+    with pytest.raises(SystemExit) as stopped:
+        script.main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "run.py: error: --minutes must be a positive number"
+
+
+def test_the_next_command_can_be_pasted(script):
+    command = script.next_command(Path("runs/folder/it's [a], (b)")).removeprefix("next: ")
+    assert shlex.split(command) == ["asr", "transcribe", "new.wav", "-m", "runs/folder/it's [a], (b)"]
+    assert script.next_command(Path("runs/folder/talk")).endswith("-m runs/folder/talk")
 
 
 def test_manifests_of_several_corpora_are_taken_as_one(recipe, tmp_path, capsys):

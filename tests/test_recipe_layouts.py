@@ -1,7 +1,9 @@
 """The recipes of corpora too large to be at hand: their layouts in miniature are prepared, fetched, trained on."""
 
+import errno
 import importlib.util
 import io
+import os
 import re
 import subprocess
 import sys
@@ -137,6 +139,19 @@ def test_ctrl_c_is_one_sentence(capsys):
 
     assert attempt("vctk", interrupted) == 130
     assert capsys.readouterr().err == "vctk: interrupted; the same command goes on where it was stopped.\n"
+
+
+def test_a_path_that_cannot_be_read_is_one_sentence(tmp_path, capsys):
+    assert attempt("bundle", lambda: len((tmp_path / "nosuch.md").read_text())) == 1
+    assert capsys.readouterr().err == (
+        f"bundle: {tmp_path}/nosuch.md: No such file or directory; check the path, its permissions and the disk.\n"
+    )
+
+    def full() -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert attempt("bundle", full) == 1
+    assert capsys.readouterr().err.startswith("bundle: standard output or a file: No space left on device; ")
 
 
 def test_training_starts(name, corpus, tmp_path):

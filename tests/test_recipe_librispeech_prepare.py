@@ -76,6 +76,20 @@ def test_official_subsets_are_the_split_where_they_are_there(official, tmp_path)
     }
 
 
+def test_without_a_training_set_test_sets_stay_what_they_are(part, tmp_path):
+    for subset, speaker in {"test-clean": "1089", "test-other": "1688", "dev-other": "116"}.items():
+        write_chapter(part / "LibriSpeech" / subset, speaker, "1")
+    paths = recipe.prepare(part, tmp_path / "data")
+    assert {name: sorted(set(speakers(path))) for name, path in paths.items()} == {
+        "train": ["174", "84"],
+        "dev": ["1462", "2428"],
+        "test": ["1272", "2086"],
+        "dev-other": ["116"],
+        "test-clean": ["1089"],
+        "test-other": ["1688"],
+    }
+
+
 def test_an_utterance_is_its_recording(part, tmp_path):
     utterance = read_manifest(recipe.prepare(part / "LibriSpeech", tmp_path / "data")["test"])[1]
     assert Path(utterance.audio_filepath).name == "1272-1-0001.mp3"

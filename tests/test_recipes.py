@@ -1,12 +1,24 @@
 """The recipes as a user runs them, on the real corpora."""
 
+import re
+import runpy
+import shlex
 import subprocess
 import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from asr.recipe import parse_options
+
 ROOT = Path(__file__).parent.parent
+COMMAND = re.compile(
+    r"^ *python recipes/(\S+/run\.py|ablation\.py|speechocean762/audit\.py)(.*)$", re.MULTILINE
+)
+"""Those that take settings."""
+Parse = Callable[[str], Namespace]
 
 
 def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -56,6 +68,86 @@ def test_the_folder_recipe_wants_a_folder_that_is_there(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "absent: no such file or folder" in done.stderr
+
+
+def stated() -> Iterator[str]:
+    """Every command that a page or a script itself says to be one, without those that leave something out."""
+    recipes = ROOT / "recipes"
+    for path in (ROOT / "RESULTS.md", *sorted(recipes.rglob("*.md")), *sorted(recipes.rglob("*.py"))):
+        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+        for script, arguments in COMMAND.findall(text):
+            if "..." not in arguments and not script.startswith("demo"):
+                yield f"{script} {arguments.partition('#')[0].strip()}"
+
+
+class Parsed(Exception):
+    """What a script was asked for, instead of doing it."""
+
+
+@pytest.fixture
+def parse(monkeypatch) -> Iterator[Parse]:
+    """From a command to its options, as its script parses them."""
+
+    def stop(parser: ArgumentParser) -> None:
+        raise Parsed(parse_options(parser))
+
+    def parsed(command: str) -> Namespace:
+        script, *arguments = shlex.split(command)
+        path = ROOT / "recipes" / script
+        monkeypatch.setattr(sys, "argv", [script, *arguments])
+        monkeypatch.syspath_prepend(path.parent)
+        with pytest.raises(Parsed) as found:
+            runpy.run_path(str(path), run_name="__main__")
+        return found.value.args[0]
+
+    before = set(sys.modules)
+    monkeypatch.delitem(sys.modules, "prepare", raising=False)
+    monkeypatch.setattr("asr.recipe.parse_options", stop)
+    yield parsed
+    for name in ({"prepare"} | set(sys.modules) - before) & {
+        path.stem for path in ROOT.glob("recipes/*/*.py")
+    }:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("command", sorted(set(stated())))
+def test_a_stated_command_is_understood(parse, command):
+    arguments = shlex.split(command)[1:]
+    assert parse(command).overrides == [one for one in arguments if "=" in one]
+
+
+def test_settings_may_stand_behind_options_of_several_values(parse):
+    fsdd = parse("fsdd/run.py --corpus-dir d --voices --seeds 1 2 3 trainer.precision=bf16 --elsewhere e")
+    assert (fsdd.seeds, fsdd.overrides, fsdd.voices) == ([1, 2, 3], ["trainer.precision=bf16"], True)
+
+
+def test_a_recipe_may_stand_behind_the_subsets(parse):
+    options = parse("librispeech/run.py --subsets dev-clean test-clean recipe=librispeech_100")
+    assert [archive.name for archive in options.archives] == ["dev-clean", "test-clean"]
+    assert options.overrides == ["recipe=librispeech_100"]
+
+
+def test_a_setting_is_no_text_for_the_language_model(parse):
+    options = parse("librispeech/run.py --lm-text a=b.txt t.txt trainer.max_epochs=1")
+    assert options.lm_text == [Path("a=b.txt"), Path("t.txt")]
+    assert options.overrides == ["trainer.max_epochs=1"]
+
+
+def test_scripts_that_are_no_recipe_take_settings_anywhere_too(parse):
+    ablation = parse("ablation.py an4 --orders 1 2 trainer.threads=1")
+    assert (ablation.recipe, ablation.orders, ablation.overrides) == ("an4", [1, 2], ["trainer.threads=1"])
+    cells = parse("cells/run.py model.cell=gru fsdd --layers 1 2 --seeds 3 trainer.threads=1")
+    assert (cells.grid, cells.layers, cells.seeds) == ("fsdd", [1, 2], [3])
+    assert cells.overrides == ["model.cell=gru", "trainer.threads=1"]
+    audit = parse("speechocean762/audit.py --seeds 1 2 model=bigru")
+    assert (audit.seeds, audit.overrides) == ([1, 2], ["model=bigru"])
+
+
+def test_a_card_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    done = run("english/bundle.py", "--card", tmp_path / "nosuch.md")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"bundle: {tmp_path}/nosuch.md: No such file or directory; ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_demo_transcribes_every_sample() -> None:

@@ -117,6 +117,13 @@ def test_a_segment_of_a_file_or_of_a_manifest(listener, tmp_path):
     assert listener.transcribe(Utterance(path, 0.37, "")).text == "ab cd"
 
 
+def test_a_segment_of_what_is_no_file_is_refused(listener, tmp_path):
+    for source in (utter("ab cd"), Utterance(str(tmp_path / "long.wav"), 1.0, "")):
+        for segment in ({"offset": 0.5}, {"duration": 0.5}):
+            with pytest.raises(AudioError, match="segment of a file; slice the array"):
+                listener.transcribe(source, sample_rate=RATE, **segment)
+
+
 def test_precomputed_features_are_a_source(untrained, utterances, tmp_path):
     import torch
 

@@ -22,7 +22,7 @@ def evaluation(*texts: tuple[str, str]) -> Evaluation:
 
 
 RIGHT = evaluation(("one two", "one two"), ("three four", "three four"))
-HALF = evaluation(("one two", "one too"), ("three four", "three for"))
+HALF = evaluation(("one two", "one two"), ("three four", "tree for"))
 SCORE = mean_score("test", ["test.jsonl"] * 2, "greedy", [RIGHT, HALF])
 RESULT = Result("seed", ("digits-en",), 770_000, 9.5, "python run.py", "2026, a machine", (SCORE,))
 
@@ -31,7 +31,16 @@ def test_a_score_is_the_mean_over_models():
     assert SCORE.wer == 0.25
     assert (SCORE.errors, SCORE.words) == (2, 8)
     assert SCORE.low < 0.25 < SCORE.high
-    assert SCORE.cer == pytest.approx(1 / 17), "a substitution and a deletion in 17 characters, or none"
+    assert SCORE.cer == pytest.approx(1 / 17), "two deletions in 17 characters, or none"
+
+
+def test_more_models_do_not_make_a_test_set_larger():
+    alone, thrice = (
+        mean_score("test", ["test.jsonl"] * number, "greedy", [HALF] * number) for number in (1, 3)
+    )
+    assert (thrice.low, thrice.high) == (alone.low, alone.high) == (0.0, 1.0)
+    of_their_own = mean_score("test", ["a.jsonl", "b.jsonl", "c.jsonl"], "greedy", [HALF] * 3)
+    assert of_their_own.high < 1.0
 
 
 def test_only_what_is_worse_than_stated_is_named():

@@ -57,6 +57,12 @@ def test_a_large_seed_keeps_its_digits():
     assert build(Settings, {"seed": 2**53 + 1}).seed == 2**53 + 1
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_no_generator_takes_is_refused(seed):
+    with pytest.raises(ConfigError, match=f"seed={seed} must lie"):
+        build(Settings, {"seed": seed})
+
+
 @pytest.mark.parametrize(
     ("group", "key", "value"),
     [

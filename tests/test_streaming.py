@@ -112,6 +112,21 @@ def test_the_shortest_utterances_end(seconds):
     assert run(EAR, np.concatenate([SILENCE, utter("ab")]), rules=rules)
 
 
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        (EndpointRules, {"longest": math.nan}),
+        (EndpointRules, {"after_words": 0.0}),
+        (Windows, {"chunk": math.inf}),
+        (Windows, {"before": math.inf}),
+        (Windows, {"after": 0.05}),
+    ],
+)
+def test_seconds_that_are_none_are_refused(settings, wrong):
+    with pytest.raises(ConfigError):
+        settings(**wrong)
+
+
 @pytest.mark.parametrize("rate", [RATE, 16000, 44100])
 @pytest.mark.parametrize("kind", [np.int16, np.float32, np.float64])
 def test_samples_of_any_kind_and_rate(rate, kind):

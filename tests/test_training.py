@@ -497,6 +497,16 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(settings):
     assert build(Settings, load_yaml(Path(asked.run_dir) / "config.yaml")) == asked
 
 
+def test_other_data_under_the_same_names_are_refused(settings, tmp_path):
+    asked = settings(trainer={"max_epochs": 1})
+    train(asked)
+    before, lines = weights(asked), Path(asked.data.train).read_text().splitlines(keepends=True)
+    Path(asked.data.train).write_text("".join(lines[1:]))
+    with pytest.raises(ConfigError, match=r"run holds a training on other data \(data\.train has changed"):
+        train(settings(trainer={"max_epochs": 2}))
+    assert weights(asked) == before
+
+
 def test_settings_that_change_no_result_may_differ(settings, monkeypatch, tmp_path):
     asked = settings(trainer={"max_epochs": 1})
     train(asked)

@@ -12,7 +12,7 @@ from tone_language import RATE, random_texts, utter
 from toy_workers import DEADLY, Deadly, make_recognizer, suicidal, unmakeable
 from toys import write_corpus
 
-from asr.errors import AsrError, AudioError, CheckpointError, ConfigError, WorkerError
+from asr.errors import AsrError, AudioError, CheckpointError, ConfigError, OutputError, WorkerError
 from asr.manifest import Utterance, write_manifest
 from asr.transcription import Job, Printed, Saved, alone, batches, cluster, find_jobs, processes, run, shard
 from asr.types import Transcript
@@ -169,7 +169,8 @@ def test_stdout_has_the_order_of_the_inputs(capsys):
 def test_a_file_is_there_when_it_is_whole(tmp_path):
     saved = Saved(tmp_path, ["txt", "json"])
     job = Job(0, "a.wav", "in/a")
-    assert saved.put_begun(job, transcript("on")) == str(tmp_path / "in" / "a.txt.partial")
+    partial = [str(tmp_path / "in" / name) for name in ("a.txt.partial", "a.json.partial")]
+    assert saved.put_begun(job, transcript("on")) == ", ".join(partial)
     saved.put(job, AudioError("broken"))
     assert not saved.has(job)
     assert {path.name for path in tmp_path.rglob("*.*")} == {"a.txt.partial", "a.json.partial"}
@@ -178,6 +179,28 @@ def test_a_file_is_there_when_it_is_whole(tmp_path):
     assert (tmp_path / "in" / "a.txt").read_text() == "one\n"
     assert json.loads((tmp_path / "in" / "a.json").read_text())["text"] == "one"
     assert {path.name for path in tmp_path.rglob("*.*")} == {"a.txt", "a.json"}
+
+
+def test_what_is_there_stays_unless_it_is_to_be_done_again(tmp_path):
+    job = Job(0, "a.wav", "a")
+    (tmp_path / "a.txt").write_text("by hand\n")
+    saved = Saved(tmp_path, ["txt", "srt"])
+    assert not saved.has(job)
+    saved.put(job, transcript("one"))
+    assert (tmp_path / "a.txt").read_text() == "by hand\n"
+    assert saved.has(job)
+    again = Saved(tmp_path, ["txt", "srt"], overwrite=True)
+    assert not again.has(job)
+    again.put(job, transcript("one"))
+    assert (tmp_path / "a.txt").read_text() == "one\n"
+
+
+def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file: cannot be written \(File exists\); choose another"):
+        Saved(tmp_path / "file", ["txt"]).prepare()
+    Saved(tmp_path / "new" / "folder", ["txt"]).prepare()
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
 
 
 # --- runs ----------------------------------------------------------------------------------------------------------

@@ -55,8 +55,16 @@ def _version(
         raise typer.Exit
 
 
+def _open_closed_streams() -> None:
+    """Python has None for what whoever started us closed, and the next file opened would take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # as long as the process
+
+
 def main() -> None:
     """The entry point of the ``asr`` command; errors of ours are one sentence, never a traceback."""
+    _open_closed_streams()
     once = Once()
     logging.basicConfig(level=logging.WARNING)
     logging.root.handlers[0].setFormatter(Formatter("asr: %(message)s"))

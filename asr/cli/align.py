@@ -1,7 +1,8 @@
 """``asr align``: when each word of a text that is known was said."""
 
 import enum
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ from asr.cli.console import complain, progress_bar, say
 from asr.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, QuietOption
 from asr.errors import AsrError, ManifestError
 from asr.text_alignment import THRESHOLD
-from asr.whole_files import write_text
+from asr.whole_files import refuse_inputs, write_text
 from asr.wording import counted
 from asr.writers import FORMATS
 
@@ -47,7 +48,10 @@ def align(
     ],
     model: ModelOption = DEFAULT_MODEL,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file, whose suffix is its format, or a folder.")
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="A file, whose suffix is its format, or a folder."
+        ),
     ] = None,
     format: Annotated[
         TimedFormat | None, typer.Option("--format", "-f", help="What to write [that of -o, else textgrid].")
@@ -74,13 +78,15 @@ def align(
     pairs = _pairs(inputs)
     chosen = _format(output, format)
     place = _place(output, chosen, len(pairs))
+    if output is not None:
+        refuse_inputs(output, inputs)
     recognizer, meta = _load(model, device)
     num_failed = 0
     with progress_bar(disable=quiet) as progress:
         for pair in progress.track(pairs, description="aligning"):
             try:
                 found = _align(recognizer, pair, threshold, quiet)
-                place.put(pair.name, FORMATS[chosen](pair.name, found, meta | {"threshold": threshold}))
+                place.put(pair, FORMATS[chosen](pair.name, found, meta | {"threshold": threshold}))
             except AsrError as error:
                 num_failed += 1
                 complain(str(error))
@@ -112,8 +118,13 @@ class _Pair:
     """A recording, and its text or the file that holds it."""
 
     source: "str | Utterance"
-    name: str
+    target: str
+    """What its file in a folder is called, without the format: as transcripts of the same are."""
     given: str | Path
+
+    @property
+    def name(self) -> str:
+        return self.source if isinstance(self.source, str) else self.source.name
 
     def text(self) -> str:
         if isinstance(self.given, str):
@@ -129,25 +140,37 @@ class _Pair:
 
 
 def _pairs(inputs: Sequence[str]) -> list[_Pair]:
+    from asr.transcription.jobs import free_target, target_of
+
+    used: set[str] = set()
+    return [_Pair(source, free_target(target_of(source), used), given) for source, given in _sources(inputs)]
+
+
+def _sources(inputs: Sequence[str]) -> "list[tuple[str | Utterance, str | Path]]":
+    """Each recording, and its text or the file that holds it."""
     if len(inputs) == 1 and inputs[0].endswith(".jsonl"):
         from asr.manifest import read_manifest
 
-        return [_Pair(line, line.name, line.text) for line in read_manifest(inputs[0])]
+        return [(line, line.text) for line in read_manifest(inputs[0])]
     if len(inputs) % 2:
         raise typer.BadParameter(
             "give each recording and behind it its text's file, or one manifest (.jsonl)."
         )
-    return [_Pair(name, name, Path(text)) for name, text in zip(inputs[::2], inputs[1::2], strict=True)]
+    return [(name, Path(text)) for name, text in zip(inputs[::2], inputs[1::2], strict=True)]
 
 
-def _format(output: Path | None, asked: str | None) -> str:
-    suffix = output.suffix.lower() if output is not None and not output.is_dir() else ""
+def _format(output: str | None, asked: str | None) -> str:
+    suffix = "" if output is None or _is_folder(output) else Path(output).suffix.lower()
     known = {FORMATS[name].suffix.lower(): name for name in TimedFormat}
     if asked is None and suffix and suffix not in known:
         raise typer.BadParameter(
             f"{output}: no format has this suffix; take one of {', '.join(known)}, or give --format."
         )
     return asked or str(known.get(suffix, "textgrid"))
+
+
+def _is_folder(output: str) -> bool:
+    return os.path.isdir(output) or output.endswith(("/", os.sep))
 
 
 class _Place:
@@ -157,38 +180,25 @@ class _Place:
         self.output = output
         self.folder = folder
         self.suffix = suffix
-        self.taken: set[str] = set()
 
-    def put(self, name: str, text: str) -> None:
+    def put(self, pair: _Pair, text: str) -> None:
         if self.output is None:
             print(text, end="")
             return
-        path = self.output / self._free(name) if self.folder else self.output
+        path = self.output / f"{pair.target}{self.suffix}" if self.folder else self.output
         write_text(path, text)
 
-    def _free(self, name: str) -> str:
-        """Two recordings of one name, or two segments of one recording, must not write one file."""
-        stem = Path(name.partition("@")[0]).stem
-        free = next(one for one in _numbered(stem) if one not in self.taken)
-        self.taken.add(free)
-        return free + self.suffix
 
-
-def _numbered(stem: str) -> Iterator[str]:
-    yield stem
-    number = 2
-    while True:
-        yield f"{stem}-{number}"
-        number += 1
-
-
-def _place(output: Path | None, format: str, num_pairs: int) -> _Place:
+def _place(output: str | None, format: str, num_pairs: int) -> _Place:
     if output is None and num_pairs > 1 and not FORMATS[format].joins:
         raise typer.BadParameter(f"{format} holds one recording a file; give a folder as --output.")
-    folder = output is not None and (num_pairs > 1 or output.is_dir() or not output.suffix)
-    if folder and output is not None and output.suffix and not output.is_dir():
+    suffix = FORMATS[format].suffix
+    if output is None:
+        return _Place(None, False, suffix)
+    folder = _is_folder(output) or not Path(output).suffix
+    if num_pairs > 1 and not folder:
         raise typer.BadParameter(f"{output}: several recordings need a folder as --output.")
-    return _Place(output, folder, FORMATS[format].suffix)
+    return _Place(Path(output), folder, suffix)
 
 
 def _check(pair: _Pair, found: "Alignment") -> None:

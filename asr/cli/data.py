@@ -168,8 +168,8 @@ def join(
         ),
     ],
     seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest.")] = (2.0, 60.0),
-    rate: Annotated[int, typer.Option(help="Hz of the recordings.", min=1000)] = 16000,
-    seed: Annotated[int, typer.Option(help="Another seed joins others.")] = 1,
+    rate: Annotated[int, typer.Option(help="Hz of the recordings.", min=1000, max=192_000)] = 16000,
+    seed: Annotated[int, typer.Option(help="Another seed joins others.", min=0)] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a manifest that is there.")] = False,
 ) -> None:
     """Join utterances to longer recordings, to train on for long recordings.
@@ -189,15 +189,16 @@ def join(
 
     if not output.suffix:
         raise typer.BadParameter(f"{output}: is where the audio will lie; name the manifest {output}.jsonl.")
-    if output.exists() and (not force or output.samefile(manifest)):
+    folder = output.with_suffix("")
+    # A folder without its manifest is no work of ours, whatever --force says.
+    there = output if output.exists() else folder if folder.exists() else None
+    if there and (not force or there == folder or output.samefile(manifest)):
         raise ManifestError(
-            f"{output}: there already; give --force to replace what was joined, or another -o."
+            f"{there}: there already; give --force to replace what was joined, or another -o."
         )
     utterances = read_manifest(manifest)
     with _progress("joining") as progress:
-        joined = join_utterances(
-            utterances, output.with_suffix(""), seconds, sample_rate=rate, seed=seed, progress=progress
-        )
+        joined = join_utterances(utterances, folder, seconds, sample_rate=rate, seed=seed, progress=progress)
     write_manifest(output, joined)
     _print_sizes({str(manifest): utterances, str(output): joined})
     print(output)

@@ -36,9 +36,16 @@ def _boosted(entry: str, separator: str | None) -> tuple[str, float]:
 
 
 def written_by(folder: Path, hotwords: dict[str, float]) -> dict[str, float]:
-    """The same as the model of this folder writes."""
+    """The same as the model of this folder writes.
+
+    Raises:
+        typer.BadParameter: it writes nothing of a word.
+    """
     from asr import checkpoint
     from asr.text import normalize
 
     text = checkpoint.load_settings(folder).text
-    return {normalize(word, text): boost for word, boost in hotwords.items()}
+    written = {word: normalize(word, text) for word in hotwords}
+    if unwritten := [word for word in written if not written[word]]:
+        raise typer.BadParameter(f"hotword {unwritten[0]!r}: the model writes nothing of it; leave it out.")
+    return {written[word]: boost for word, boost in hotwords.items()}

@@ -12,6 +12,7 @@ from asr.cli.console import say
 from asr.cli.lm_score import score
 from asr.cli.lm_text import Raw, Texts, read_sentences
 from asr.cli.lm_train import train
+from asr.whole_files import refuse_inputs
 
 Model = Annotated[
     Path,
@@ -93,6 +94,7 @@ def build(
     from asr.errors import LanguageModelError
     from asr.lm import arpa, kneser_ney
 
+    refuse_inputs(output, texts)
     thresholds = _thresholds(prune)
     if not output.absolute().parent.is_dir():
         raise LanguageModelError(f"{output}: its folder does not exist; make it first.")

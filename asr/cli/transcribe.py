@@ -136,7 +136,8 @@ def transcribe(
     _check(to_do, formats, output.output_dir, sharing)
     outputs = _outputs(make, to_do, formats, output)
     if isinstance(outputs, Saved):
-        to_do = _missing(outputs, to_do, output.overwrite, quiet)
+        outputs.prepare()
+        to_do = _missing(outputs, to_do, quiet)
     if to_do:
         team = _team(make, sharing, quiet)
         raise typer.Exit(transcribing.run(team(batches(to_do, batch_size)), outputs, to_do, quiet))
@@ -181,7 +182,7 @@ def _outputs(
 
     meta = make.meta() if "json" in formats else {}
     if options.output_dir is not None:
-        return Saved(options.output_dir, formats, meta)
+        return Saved(options.output_dir, formats, meta, overwrite=options.overwrite)
     return Printed(to_do, formats[0], options.with_filename, meta)
 
 
@@ -252,9 +253,9 @@ def _check(
         raise typer.BadParameter("- is read by this process; leave --jobs and --ray out.")
 
 
-def _missing(saved: "Saved", to_do: "list[Job]", overwrite: bool, quiet: bool) -> "list[Job]":
+def _missing(saved: "Saved", to_do: "list[Job]", quiet: bool) -> "list[Job]":
     """What is not there yet, and a word on what is."""
-    missing = [job for job in to_do if overwrite or not saved.has(job)]
+    missing = [job for job in to_do if not saved.has(job)]
     if len(missing) < len(to_do) and not quiet:
         there = counted(len(to_do) - len(missing), "recording")
         say(f"{there} transcribed before in {saved.folder} left as they are (--overwrite does them again)")

@@ -14,7 +14,7 @@ from asr.corpus.items import Item, RecordingFinder, read_lines
 from asr.errors import AsrError, AudioError, ManifestError
 from asr.manifest import Utterance
 from asr.shards import is_shards, read_shards
-from asr.wording import counted
+from asr.wording import counted, printable
 
 Progress = Callable[[int, int], None]
 """Told how many are done, and of how many."""
@@ -34,6 +34,7 @@ class Built:
 
     utterances: list[Utterance]
     problems: list[str]
+    """Printable, whatever the names in them are."""
 
 
 def no_progress(done: int, total: int) -> None:
@@ -74,7 +75,7 @@ def collect(
         try:
             utterances.append(_utterance(item, path, durations, name_speaker))
         except AsrError as error:
-            problems.append(str(error))
+            problems.append(printable(str(error)))
     # A recording that cannot be read is named once, not once a segment.
     return Built(sorted(utterances, key=_place), list(dict.fromkeys(problems)))
 
@@ -99,7 +100,7 @@ def recognize(source: Path) -> Corpus:
         raise ManifestError(f"{source}: it holds several lists of utterances ({names}); name one of them.")
     if known:
         return _recognize_file(known[0])
-    is_librispeech = any(source.rglob(toolkits.TRANSCRIPTS))
+    is_librispeech = any(toolkits.find_transcripts(source))
     return Corpus((toolkits.read_librispeech if is_librispeech else _texts_beside)(source), [Path()])
 
 
@@ -176,6 +177,7 @@ def _utterance(
             f"{item.where}: the recording {item.recording} is not there, with no audio extension; "
             "copy it or remove the entry."
         )
+    _check_name(path)
     text = " ".join((item.text or "").split())
     if not text:
         raise ManifestError(f"{item.where}: the text is empty; write it or remove the entry.")
@@ -189,6 +191,15 @@ def _utterance(
         offset=item.start,
         speaker=item.speaker or name_speaker(path),
     )
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ManifestError(
+            f"{path}: its name, or its folder's, is not UTF-8, as a manifest is; rename it."
+        ) from None
 
 
 def _segment_duration(item: Item, recording: float) -> float:

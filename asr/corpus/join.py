@@ -5,6 +5,7 @@ ones it hears who speaks now, so that long recordings come out better, and nearl
 heard in (`docs/transcribing.md` has the figures).
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -36,10 +37,11 @@ def join(
     one to four utterances in a row.
 
     Raises:
-        ManifestError: an utterance has features and no audio, the seconds are none, or nothing can be written there.
+        ManifestError: an utterance has features and no audio, or its audio would be written over; the seconds are
+            none; or nothing can be written there.
         AudioError: a recording cannot be read.
     """
-    if not 0 <= seconds[0] <= seconds[1]:
+    if not 0 <= seconds[0] <= seconds[1] < math.inf:
         raise ManifestError(
             f"no recording lasts {seconds[0]:g} to {seconds[1]:g} s; the shortest comes first."
         )
@@ -48,11 +50,22 @@ def join(
             raise ManifestError(f"{utterance.name}: has features and no audio, which cannot be joined.")
     rng = np.random.default_rng(seed)
     groups = list(_grouped(_in_rows(utterances, rng), seconds, rng))
+    paths = [folder / f"{place:05d}.flac" for place in range(len(groups))]
+    _refuse_inputs(paths, utterances)
     joined = []
-    for place, group in enumerate(groups):
-        joined.append(_write(group, folder / f"{place:05d}.flac", sample_rate))
+    for place, (path, group) in enumerate(zip(paths, groups, strict=True)):
+        joined.append(_write(group, path, sample_rate))
         progress(place + 1, len(groups))
     return joined
+
+
+def _refuse_inputs(paths: Sequence[Path], utterances: Sequence[Utterance]) -> None:
+    inputs = {Path(str(one.audio_filepath)).resolve() for one in utterances}
+    for path in paths:
+        if path.resolve() in inputs:
+            raise ManifestError(
+                f"{path}: is to be joined, and would be written over; give the result another name."
+            )
 
 
 def _in_rows(utterances: Sequence[Utterance], rng: np.random.Generator) -> Iterator[Utterance]:

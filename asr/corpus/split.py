@@ -23,6 +23,7 @@ FEWEST_SPEAKERS, FEWEST_UTTERANCES, MOST_SECONDS = 5, 10, 1200.0
 """Below so many speakers a split by speaker leaves too few to learn from; of dev and test, the usual bounds."""
 ROUNDING = 1e-6
 """Seconds by which sums of the same durations differ."""
+PARTS = ("train", "dev", "test")
 
 
 def split(
@@ -55,7 +56,7 @@ def split(
     for name, fraction in fractions.items():
         chosen[name], groups = _take(groups, fraction * total, keep=len(fractions) - len(chosen))
     chosen["train"] = groups
-    return {name: _in_order(utterances, chosen[name]) for name in ("train", "dev", "test") if name in chosen}
+    return {name: _in_order(utterances, chosen[name]) for name in PARTS if name in chosen}
 
 
 def split_fittingly(
@@ -70,11 +71,12 @@ def split_fittingly(
     Raises:
         ManifestError: there are too few utterances for three parts, or ``by`` asks for what is not known.
     """
+    _check_enough(utterances, by or "utterance")
     share = _fitting_share(utterances)
     for key in (by,) if by else ("speaker", "sentence"):
         groups = {KEYS[key](utterance) for utterance in utterances}
         enough = FEWEST_SPEAKERS if key == "speaker" else len(utterances) / 2
-        if by or (None not in groups and len(groups) >= max(enough, 3)):
+        if by or (None not in groups and len(groups) >= max(enough, len(PARTS))):
             parts = split(utterances, by=key, dev=share, test=share, seed=seed)
             if by or _are_enough(parts):
                 return key, parts
@@ -113,6 +115,16 @@ def folds(utterances: Sequence[Utterance], count: int, seed: int = 1) -> list[li
     return [_in_order(utterances, part) for part in parts]
 
 
+def _check_enough(utterances: Sequence[Utterance], by: str) -> None:
+    """In words that name no option: it is not the caller who chose three parts."""
+    groups = _groups(utterances, by)
+    if len(groups) < len(PARTS):
+        raise ManifestError(
+            f"{counted(len(groups), by)} cannot fill train, dev and test, which take {len(PARTS)} at least; "
+            "add recordings."
+        )
+
+
 def _fitting_share(utterances: Sequence[Utterance]) -> float:
     tenth = min(0.1, MOST_SECONDS / max(_seconds(list(utterances)), 1.0))
     return min(0.2, max(tenth, FEWEST_UTTERANCES / max(len(utterances), 1)))
@@ -133,7 +145,7 @@ def _groups(utterances: Sequence[Utterance], by: str) -> list[Group]:
         key = KEYS[by](utterance)
         if key is None:
             raise ManifestError(
-                f"{utterance.name}: no speaker is known; build with --speaker-from, or split --by utterance."
+                f"{utterance.name}: no speaker is known; build with --speaker-from, or split by utterance."
             )
         groups.setdefault(key, []).append(utterance)
     return [groups[key] for key in sorted(groups)]

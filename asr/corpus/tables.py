@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from asr.corpus.items import Item, read_lines
+from asr import audio
+from asr.corpus.items import Item, RecordingFinder, read_lines
 from asr.errors import ManifestError
 from asr.wording import counted
 
@@ -50,7 +51,7 @@ def recognize(path: Path) -> Format | None:
 
 
 def read(path: Path) -> Iterator[Item]:
-    """Each row as an item, named by its line.
+    """Each row as an item, named by the line where it begins.
 
     Raises:
         ManifestError: no columns for audio and text are recognised, or the file is not a table.
@@ -60,27 +61,51 @@ def read(path: Path) -> Iterator[Item]:
         raise ManifestError(
             f"{path}: its header names no audio and text column; call them path and text (and speaker)."
         )
-    number = 0
+    lines = read_lines(path)
+    finder = RecordingFinder([path.parent / name for name in FOLDERS])
+    last = 0
     try:
-        for number, row in _rows((line + "\n" for line in read_lines(path)), form.delimiter):
-            if any(row) and not (form.has_header and number == 1):
-                yield _item(row, form.columns, f"{path}:{number}")
+        for first, last, row in _rows((line + "\n" for line in lines), form.delimiter):
+            where = f"{path}:{first}"
+            if any(_is_row(line, form, finder) for line in lines[first:last]):
+                yield _unclosed(where, last)
+            elif any(row) and not (form.has_header and first == 1):
+                yield _item(row, form.columns, where)
     except csv.Error as error:
-        raise ManifestError(f"{path}: the row after line {number} cannot be read ({error}).") from None
+        raise ManifestError(
+            f"{path}: the row after line {last} cannot be read ({error}); correct it, its quotation marks first."
+        ) from None
 
 
-def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The number of each row's last line, and its cells."""
+def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, int, list[str]]]:
+    """The numbers of each row's first and last line, and its cells."""
     # Only comma-separated corpora quote; elsewhere a quotation mark is a quotation mark.
     quotes = delimiter in ",;"
     reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE)
+    last = 0
     for row in reader:
-        yield reader.line_num, row
+        yield last + 1, reader.line_num, row
+        last = reader.line_num
+
+
+def _is_row(line: str, form: Format, finder: RecordingFinder) -> bool:
+    """Whether a line names a recording and has a text: a quoted text of several lines has none that does."""
+    item = _item(_header(line, form.delimiter), form.columns, "")
+    name = item.recording or ""
+    return bool(name) and (Path(name).suffix.lower() in audio.SUFFIXES or finder.find(name) is not None)
+
+
+def _unclosed(where: str, last: int) -> Item:
+    problem = (
+        f"a quotation mark opens a text that runs on to line {last} and takes in rows of their own; "
+        "close it, or write it twice within quotation marks"
+    )
+    return Item(where, None, None, problem=problem)
 
 
 def _header(line: str, delimiter: str) -> list[str]:
     try:
-        return next((row for _, row in _rows([line], delimiter)), [])
+        return next((row for *_, row in _rows([line], delimiter)), [])
     except csv.Error:
         return []
 

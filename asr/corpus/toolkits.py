@@ -2,14 +2,20 @@
 
 import gzip
 import json
+import reprlib
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from asr.corpus.items import Item, read_lines
 from asr.errors import ManifestError
+from asr.folders import files_in
 
-TRANSCRIPTS = "*.trans.txt"
+
+def find_transcripts(folder: Path) -> Iterator[Path]:
+    """LibriSpeech's, at any depth: of a chapter each."""
+    return (path for path in files_in(folder, {".txt"}) if path.name.endswith(".trans.txt"))
 
 
 def read_librispeech(folder: Path) -> Iterator[Item]:
@@ -18,7 +24,7 @@ def read_librispeech(folder: Path) -> Iterator[Item]:
     Raises:
         ManifestError: a transcript cannot be read.
     """
-    for path in sorted(folder.rglob(TRANSCRIPTS)):
+    for path in sorted(find_transcripts(folder)):
         for number, line in enumerate(read_lines(path), 1):
             name, _, text = line.strip().partition(" ")
             if name:
@@ -92,13 +98,21 @@ def read_lhotse(path: Path) -> Iterator[Item]:
     for number, line in enumerate(_json_lines(path), 1):
         if not line.strip():
             continue
-        try:
-            cut = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ManifestError(f"{path}:{number}: not JSON ({error.msg}); one cut a line.") from None
+        cut = _cut(line, f"{path}:{number}")
         if "audio_filepath" in cut:
             raise ManifestError(f"{path}: a manifest already; train on it as it is.")
         yield from _supervisions(cut, f"{path}:{number}")
+
+
+def _cut(line: str, where: str) -> dict[str, Any]:
+    try:
+        cut = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        what = getattr(error, "msg", "nested too deep, or a number too long")
+        raise ManifestError(f"{where}: not JSON ({what}); one cut a line.") from None
+    if not isinstance(cut, dict):
+        raise ManifestError(f"{where}: not a JSON object; one cut a line.")
+    return cut
 
 
 def _json_lines(path: Path) -> list[str]:
@@ -107,11 +121,11 @@ def _json_lines(path: Path) -> list[str]:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             return file.read().split("\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read as gzip ({error}); write it again.") from None
 
 
-def _supervisions(cut: Any, where: str) -> Iterator[Item]:
+def _supervisions(cut: Mapping[str, Any], where: str) -> Iterator[Item]:
     try:
         problem = _cut_problem(cut)
         if problem:
@@ -119,7 +133,7 @@ def _supervisions(cut: Any, where: str) -> Iterator[Item]:
             return
         for supervision in cut["supervisions"]:
             yield _supervised(cut, supervision, where)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, AttributeError, TypeError, ValueError) as error:
         problem = f"not a Lhotse cut ({error!r}); write it with CutSet.to_file"
         yield Item(where, None, None, problem=problem)
 
@@ -140,9 +154,18 @@ def _supervised(cut: Mapping[str, Any], supervision: Mapping[str, Any], where: s
     whole = start == 0 and abs(end - recording["duration"]) < 0.01
     return Item(
         where=where,
-        recording=recording["sources"][0]["source"],
-        text=supervision.get("text"),
-        speaker=supervision.get("speaker"),
+        recording=_string(recording["sources"][0]["source"]),
+        text=_string(supervision.get("text")),
+        speaker=_string(supervision.get("speaker")),
         start=None if whole else start,
         end=None if whole else end,
     )
+
+
+def _string(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{reprlib.repr(value)} is no text")
+    value.encode()  # JSON can hold halves of characters, a manifest cannot
+    return value

@@ -8,8 +8,8 @@ come again.
     arrive    from the prefix without the last label, where both are in the beam: the shares add up
     extend    by a label: a new prefix
 
-Shares are linear, language model included, and rescaled before they get too small: no logarithm is taken and no
-memory asked for inside the loop. What a label multiplies the share by is a constant of the prefix and the label.
+Shares are linear, language model included, and rescaled before they get too small or too large: no logarithm is taken
+and no memory asked for inside the loop. What a label multiplies the share by is a constant of the prefix and the label.
 """
 
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ from asr.decoding.prefixes import (
 )
 from asr.decoding.selection import NUM_BUCKETS, best_of, nth_largest
 
-_SMALLEST = 1e-150
+_SMALLEST, _LARGEST = 1e-150, 1e150
 
 
 class Workspace(NamedTuple):
@@ -118,7 +118,7 @@ def search(  # type: ignore[no-untyped-def]
             )
             num_nodes = _move(kept, count, hotwords.next, tree, beam, num_nodes, num_beams, candidates)
             num_beams = count
-        if best < _SMALLEST:
+        if best < _SMALLEST or best > _LARGEST:
             taken_out += _rescale(blanks, labels, num_beams, best)
     return frame, num_nodes, num_beams, taken_out
 

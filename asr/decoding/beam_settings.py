@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from asr.errors import DecoderError
 
 WIDEST = 65536
+MOST_BONUS = 30.0
+"""Nats: a factor of 10^13. Of a piece of ten letters that is 10^130, and shares must fit into a float64."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class BeamSettings:
     max_tokens: int = 32
     """Symbols tried at each frame at most."""
     token_threshold: float = 8.0
-    """Symbols further below the best one of a frame, in nats, are not tried."""
+    """Symbols further below the best one of a frame, in nats, are not tried; along a closed lexicon all are."""
     beam_threshold: float = 12.0
     """Prefixes further below the best one, in nats, are dropped."""
     times: bool = True
@@ -39,8 +41,10 @@ class BeamSettings:
         if self.lexicon not in ("open", "strict"):
             raise DecoderError(f"lexicon={self.lexicon!r} is not one of open, strict.")
         for name in ("alpha", "beta", "unknown", "unknown_letter"):
-            if not math.isfinite(getattr(self, name)):
-                raise DecoderError(f"{name}={getattr(self, name)} must be a finite number.")
+            if not -math.inf < getattr(self, name) <= MOST_BONUS:
+                raise DecoderError(
+                    f"{name}={getattr(self, name)} must be a finite number of at most {MOST_BONUS:g}."
+                )
         if self.alpha < 0:
             raise DecoderError(f"alpha={self.alpha:g} must not be negative; 0 leaves the language model out.")
         if not (self.token_threshold >= 0 and self.beam_threshold >= 0):

@@ -16,6 +16,8 @@ from asr.errors import DecoderError
 
 START, ELSEWHERE = 0, 1
 """Where a word may begin; in a word that is none of them."""
+MOST_BOOST = 100.0
+"""Nats: a factor of 10^43, which outweighs whatever the sounds say."""
 
 
 class Hotwords(NamedTuple):
@@ -34,7 +36,7 @@ def build_hotwords(boosts: Mapping[str, float], units: Units) -> Hotwords:
     """The automaton of phrases and their boosts, in nats; without any it is one state that changes nothing.
 
     Raises:
-        DecoderError: a phrase is empty or has what the model cannot write, or a boost is not finite.
+        DecoderError: a phrase is empty or has what the model cannot write, or a boost is not finite or too large.
     """
     branches: list[dict[int, int]] = [{}, {}]
     potential, earned = [0.0, 0.0], [0.0, 0.0]
@@ -61,8 +63,10 @@ def _ways(phrase: str, boost: float, units: Units) -> list[list[int]]:
     if not words or missing:
         reason = f"the model cannot write {missing[0]!r}" if missing else "it is empty"
         raise DecoderError(f"hotword {phrase!r}: {reason}; leave it out or write it otherwise.")
-    if not np.isfinite(boost):
-        raise DecoderError(f"hotword {phrase!r}: its boost is {boost}; give a number such as 8.")
+    if not -np.inf < boost <= MOST_BOOST:
+        raise DecoderError(
+            f"hotword {phrase!r}: its boost is {boost}; give a number such as 8, at most {MOST_BOOST:g}."
+        )
     return units.ways(words)
 
 

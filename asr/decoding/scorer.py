@@ -63,7 +63,8 @@ def _options(settings: BeamSettings, model: WordModel | None, units: Units, has_
     return prefixes.Options(
         width=settings.beam_width,
         max_tokens=min(settings.max_tokens, len(units.symbols)),
-        token_share=math.exp(-settings.token_threshold),
+        # The symbol that the lexicon allows may be far below one that it forbids.
+        token_share=0.0 if _is_closed(settings, model, units) else math.exp(-settings.token_threshold),
         beam_share=math.exp(-settings.beam_threshold),
         space=units.symbols.index(" ") if " " in units.symbols else -1,
         mode=mode,
@@ -74,13 +75,22 @@ def _options(settings: BeamSettings, model: WordModel | None, units: Units, has_
     )
 
 
+def _is_strict(settings: BeamSettings, model: WordModel | None) -> bool:
+    return settings.lexicon == "strict" and model is not None
+
+
+def _is_closed(settings: BeamSettings, model: WordModel | None, units: Units) -> bool:
+    """Whether some letters or sounds lead to no word: sounds are written along a dictionary."""
+    return _is_strict(settings, model) or bool(units.pronunciations)
+
+
 def _lexicon(
     settings: BeamSettings, model: WordModel | None, hotwords: Mapping[str, float], units: Units
 ) -> tuple[WeightedLexicon, list[str]]:
     """The lexicon, and of sounds the word at each of its nodes; these are no words but those of their dictionary."""
     words = [UNKNOWN] if model is None else model.words
     log_prob = np.zeros(1, np.float32) if model is None else model.log_prob
-    strict = settings.lexicon == "strict" and model is not None
+    strict = _is_strict(settings, model)
     further = _further(words if model else None, hotwords, units, strict)
     lexicon = build_lexicon(words, log_prob, units, further)
     if model is not None and not lexicon.is_word.any():
@@ -90,7 +100,7 @@ def _lexicon(
     prices = (settings.alpha, settings.beta, settings.unknown, settings.unknown_letter)
     if model is None:
         prices = (0.0, settings.beta, 0.0, 0.0)
-    weighted = weigh(lexicon, *prices, strict=strict or bool(units.pronunciations))
+    weighted = weigh(lexicon, *prices, strict=_is_closed(settings, model, units))
     if not units.pronunciations:
         return weighted, []
     all_words = [*words[1:], *further]

@@ -5,7 +5,8 @@ utterances.jsonl   a manifest with what was heard: all that is read back
 utterances.tsv     a row an utterance
 errs.txt           icefall's: confusions, deletions, insertions, words
 alignments.txt     REF, HYP and S D I, worst first
-ref.trn, hyp.trn   for sclite; ref.stm and hyp.ctm with times
+ref.trn, hyp.trn   for sclite
+ref.stm, hyp.ctm   the same with times, where these are known
 """
 
 import json
@@ -27,6 +28,8 @@ from asr.whole_files import write_text
 RESULTS, UTTERANCES = "results.json", "utterances.jsonl"
 SCORED = "scored"
 """The key of a line of ``UTTERANCES`` that holds what was heard."""
+TIMED = {"ref.stm": text_files.stm, "hyp.ctm": text_files.ctm}
+"""Without times they would say that nothing was heard."""
 
 
 def save(
@@ -45,7 +48,8 @@ def save(
     found = figures(evaluation, by, training)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / RESULTS).unlink(missing_ok=True)
+        for name in (RESULTS, *TIMED):
+            (folder / name).unlink(missing_ok=True)
         for name, text in _texts(evaluation).items():
             write_text(folder / name, text)
         write_manifest(folder / UTTERANCES, _lines(evaluation))
@@ -85,8 +89,7 @@ def _texts(evaluation: Evaluation) -> dict[str, str]:
         "alignments.txt": text_files.alignments(evaluation),
         "ref.trn": text_files.trn(evaluation, [scored.reference for scored in utterances]),
         "hyp.trn": text_files.trn(evaluation, [scored.hypothesis for scored in utterances]),
-        "ref.stm": text_files.stm(evaluation),
-        "hyp.ctm": text_files.ctm(evaluation),
+        **{name: write(evaluation) for name, write in TIMED.items() if evaluation.has_times},
     }
 
 

@@ -1,12 +1,14 @@
 """The error rate of parts of a test set: of each speaker, of the old and the young, of what is noisy or said fast."""
 
+import math
+import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
 from itertools import pairwise
 from statistics import fmean
 from typing import Any
-
-import numpy as np
 
 from asr import scoring
 from asr.errors import ManifestError
@@ -18,7 +20,9 @@ from asr.scoring import Counts, Interval
 MOST_VALUES = 8
 """Numbers of more values than this are cut into quarters of the utterances."""
 NONE = "none"
-"""The group of what lacks the field."""
+"""The group of what lacks the field, or has NaN there."""
+_SURE_DIGITS = sys.float_info.dig
+"""A float keeps as many."""
 
 
 @dataclass(frozen=True)
@@ -89,19 +93,50 @@ def _values(evaluation: Evaluation, field: str) -> list[Any]:
 
 def _labels(values: Sequence[Any]) -> tuple[list[str], list[str]]:
     """The label of each value, and all labels in the order of their numbers; no order where they are names."""
+    values = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
     known = [value for value in values if value is not None]
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         return [NONE if value is None else str(value) for value in values], []
-    edges, names = _bins(known) if known else ([], [])
-    labels = [NONE if value is None else names[np.searchsorted(edges, value)] for value in values]
+    edges, names = _bins([_tidy(value) for value in known]) if known else ([], [])
+    labels = [NONE if value is None else names[bisect_left(edges, _tidy(value))] for value in values]
     return labels, [*names, NONE]
+
+
+def _tidy(number: float) -> float:
+    """Whole numbers as int, whose digits are all shown; others without what arithmetic left in the last digit."""
+    if isinstance(number, int):
+        return number
+    rounded = float(f"{number:.{_SURE_DIGITS}g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 10**_SURE_DIGITS else rounded
 
 
 def _bins(numbers: Sequence[float]) -> tuple[list[float], list[str]]:
     """The upper edges of all bins but the last, and the names of all: few values are each a bin, else quarters are."""
     values = sorted(set(numbers))
     if len(values) <= MOST_VALUES:
-        return values, [f"{value:g}" for value in values]
-    edges = sorted({float(f"{edge:.3g}") for edge in np.quantile(numbers, [0.25, 0.5, 0.75])})
-    between = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-    return edges, [f"up to {edges[0]:g}", *between, f"above {edges[-1]:g}"]
+        return values, _names(values)
+    ordered = sorted(numbers)
+    lowest = {ordered[len(ordered) * quarter // 4 - 1] for quarter in (1, 2, 3)}
+    edges = sorted(_edge(low, values) for low in lowest)
+    names = _names(edges)
+    between = [f"{low} to {high}" for low, high in pairwise(names)]
+    return edges, [f"up to {names[0]}", *between, f"above {names[-1]}"]
+
+
+def _edge(low: float, values: Sequence[float]) -> float:
+    """The number of fewest digits that divides the sorted values behind ``low``, which is one of them."""
+    high = [*values, math.inf][bisect_right(values, low)]
+    for digits in range(1, _SURE_DIGITS + 1):
+        edge = type(low)(Context(digits, ROUND_CEILING).create_decimal(str(low)))
+        if edge < high:
+            return _tidy(edge)
+    return low
+
+
+def _names(numbers: Sequence[float]) -> list[str]:
+    """Each in six digits, or as many as it takes to tell them apart; whole numbers whole."""
+    for digits in range(6, _SURE_DIGITS + 1):
+        names = [str(one) if isinstance(one, int) else f"{one:.{digits}g}" for one in numbers]
+        if len(set(names)) == len(numbers):
+            break
+    return names

@@ -125,6 +125,12 @@ class Evaluation:
         return sum(scored.utterance.duration for scored in self.utterances)
 
     @property
+    def has_times(self) -> bool:
+        """Whether it was heard, so that seconds are known of utterances and words; not where texts were scored."""
+        places_known = all(scored.heard or not scored.hypothesis for scored in self.utterances)
+        return self.audio_seconds > 0 and places_known
+
+    @property
     def failures(self) -> list[Scored]:
         """Utterances that could not be transcribed."""
         return [scored for scored in self.utterances if scored.failure]

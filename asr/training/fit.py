@@ -28,7 +28,16 @@ from asr.training.parts import Parts, say
 from asr.training.precision import plugin
 from asr.training.run_report import RunReport
 from asr.training.scorer import DevScorer
-from asr.training.state import CONFIG, STATE, StateFile, StateSaver, refuse_other_settings, settings_of
+from asr.training.state import (
+    CONFIG,
+    STATE,
+    StateFile,
+    StateSaver,
+    refuse_other_data,
+    refuse_other_settings,
+    save_data,
+    settings_of,
+)
 from asr.training.watch import GradientPicture, GradientWatch
 from asr.wording import counted
 
@@ -72,10 +81,10 @@ def train(settings: Settings, *, console: Console | None = None) -> TrainingResu
     the work; the first prints and writes.
 
     ``run_dir`` then holds ``best/`` and ``last/`` (model directories), ``report.html``, ``metrics.csv`` and ``.json``,
-    ``gradients.png``, ``tensorboard/``, ``config.yaml`` and ``last.ckpt`` (the state to go on from).
+    ``gradients.png``, ``tensorboard/``, ``config.yaml``, ``data.json`` and ``last.ckpt`` (the state to go on from).
 
     Raises:
-        ConfigError: a set is not given, ``run_dir`` holds a training of other settings, or memory is too small.
+        ConfigError: a set is not given, ``run_dir`` holds a training of other settings or data, or memory is too small.
         CheckpointError: the disk is full; what was saved last is still there.
         ManifestError, AudioError, VocabularyError: the data cannot be trained on.
         WorkerError: another process was lost.
@@ -90,6 +99,8 @@ def _train(settings: Settings, console: Console) -> TrainingResult:
     if before:
         refuse_other_settings(run_dir, before, settings)
     parts = Parts(settings, console)
+    if before:
+        refuse_other_data(run_dir, parts.sets)
     if distributed.is_first():
         for sentence in corpus_doubts(parts.sets, parts.requirements):
             say(console, sentence)
@@ -98,6 +109,7 @@ def _train(settings: Settings, console: Console) -> TrainingResult:
     if distributed.is_first():
         run_dir.mkdir(parents=True, exist_ok=True)
         save_yaml(settings, run_dir / CONFIG)
+        save_data(run_dir, parts.sets)
     _describe(parts, console)
     if before:
         say(console, f"going on where {run_dir} was left")

@@ -1,8 +1,11 @@
-"""What a run goes on from: one file, whole or not there, and the settings that it belongs to."""
+"""What a run goes on from: one file, whole or not there, and the settings and the data that it belongs to."""
 
+import hashlib
 import io
+import json
 import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 
 from asr.errors import ConfigError
+from asr.manifest import Utterance
 from asr.settings import Settings, build, load_yaml, to_dict
 from asr.training import distributed
 from asr.training.files import written_beside
+from asr.whole_files import write_text
 
-STATE, CONFIG = "last.ckpt", "config.yaml"
+STATE, CONFIG, DATA = "last.ckpt", "config.yaml", "data.json"
 _MAY_DIFFER = (
     *("device", "threads", "num_workers", "cache_audio", "feature_cache", "test", "run_dir"),
     "save_minutes",
@@ -89,6 +94,30 @@ def refuse_other_settings(run_dir: Path, old: Settings, new: Settings) -> None:
             f"{run_dir} holds a training with other settings ({found}); "
             "give another run_dir=, or remove the folder to start again."
         )
+
+
+def save_data(run_dir: Path, sets: Mapping[str, Sequence[Utterance]]) -> None:
+    """Write what ``refuse_other_data`` compares with."""
+    write_text(run_dir / DATA, json.dumps(_fingerprints(sets), indent=1) + "\n")
+
+
+def refuse_other_data(run_dir: Path, sets: Mapping[str, Sequence[Utterance]]) -> None:
+    """Raise ``ConfigError`` where texts or durations are others than those that the run was begun with."""
+    if not (run_dir / DATA).exists():
+        return
+    begun_with = json.loads((run_dir / DATA).read_text(encoding="utf-8"))
+    for name, fingerprint in _fingerprints(sets).items():
+        if fingerprint != begun_with.get(name):
+            raise ConfigError(
+                f"{run_dir} holds a training on other data (data.{name} has changed since); "
+                "give another run_dir=, or remove the folder to start again."
+            )
+
+
+def _fingerprints(sets: Mapping[str, Sequence[Utterance]]) -> dict[str, str]:
+    """SHA-256 of what is learned from and chosen by; where the recordings lie may change."""
+    said = {name: repr([(one.duration, one.text) for one in sets[name]]) for name in ("train", "dev")}
+    return {name: hashlib.sha256(listed.encode()).hexdigest() for name, listed in said.items()}
 
 
 def difference(old: dict[str, Any], new: dict[str, Any], ignored: tuple[str, ...], prefix: str = "") -> str:

@@ -65,7 +65,7 @@ def find_jobs(inputs: Sequence[str], *, recursive: bool = False) -> list[Job]:
     """
     used: set[str] = set()
     return [
-        Job(number, source, _free(target, source, used))
+        Job(number, source, free_target(target, used))
         for number, (source, target) in enumerate(pair for name in inputs for pair in _found(name, recursive))
     ]
 
@@ -101,21 +101,22 @@ def _found(name: str, recursive: bool) -> Iterator[tuple[str | Utterance, Path]]
             yield name, Path(os.path.basename(os.path.abspath(name)))
     elif name.endswith(".jsonl"):
         for utterance in read_manifest(name):
-            yield utterance, _target(utterance)
+            yield utterance, target_of(utterance)
     else:
-        yield name, Path(Path(name).name)
+        yield name, target_of(name)
 
 
-def _target(utterance: Utterance) -> Path:
-    """The recording's name, of a segment with its start."""
-    path = Path(utterance.member[0] if utterance.member else utterance.name.split("@")[0])
-    path = Path(utterance.audio_filepath or path) if utterance.member is None else path
-    start = "" if utterance.offset is None else f"@{utterance.offset:g}s"
+def target_of(source: str | Utterance) -> Path:
+    """The path that the outputs of a recording are called by: its name, of a segment with its start."""
+    if isinstance(source, str):
+        return Path(Path(source).name)
+    path = Path(source.member[0] if source.member else source.audio_filepath or source.name.split("@")[0])
+    start = "" if source.offset is None else f"@{source.offset:g}s"
     return Path(f"{path.stem}{start}{path.suffix}")
 
 
-def _free(path: Path, source: str | Utterance, used: set[str]) -> str:
-    """a.wav and a.flac must not write one a.txt: the second keeps its suffix, further ones get a number."""
+def free_target(path: Path, used: set[str]) -> str:
+    """Without its format; a.wav and a.flac must not write one a.txt: the second keeps it, further ones get a number."""
     stem = str(path.with_suffix("")) if path.suffix.lower() in audio.SUFFIXES else str(path)
     candidate, number = stem, 1
     while candidate in used:

@@ -1,9 +1,11 @@
 """Where transcripts go: to stdout in the order of the inputs, or each to a file that is whole or not there."""
 
 import contextlib
+import errno
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +15,8 @@ from asr.transcription.jobs import Job
 from asr.types import Transcript
 from asr.wording import printable, reason
 from asr.writers import FORMATS, NOTHING
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Outputs(Protocol):
@@ -67,25 +71,46 @@ class Printed:
 class Saved:
     """A file a format below a folder."""
 
-    def __init__(self, folder: Path, formats: Sequence[str], meta: Mapping[str, Any] = NOTHING):
-        self.folder, self.formats, self.meta = folder, formats, meta
+    def __init__(
+        self,
+        folder: Path,
+        formats: Sequence[str],
+        meta: Mapping[str, Any] = NOTHING,
+        *,
+        overwrite: bool = False,
+    ):
+        self.folder, self.formats, self.meta, self.overwrite = folder, formats, meta, overwrite
+
+    def prepare(self) -> None:
+        """Make the folder, and try to write there: hours of work later is late to find that nobody can.
+
+        Raises:
+            OutputError: nothing can be written there.
+        """
+        with _told_if_full(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()
 
     def has(self, job: Job) -> bool:
-        """Whether all of a job's files are there."""
-        return all(self._path(job, format).is_file() for format in self.formats)
+        """Whether nothing is left to write of a job."""
+        return not self._wanted(job)
 
     def put(self, job: Job, outcome: Transcript | AsrError) -> None:
-        """Write beside, then rename; of what failed nothing is written."""
+        """Write what is wanted beside, then rename; of what failed nothing is written."""
         if isinstance(outcome, Transcript):
-            for format in self.formats:
+            for format in self._wanted(job):
                 path = self._path(job, format)
                 with _told_if_full(path):
                     os.replace(self._write_partial(job, format, outcome), path)
 
     def put_begun(self, job: Job, transcript: Transcript) -> str:
         """Leave it where a whole one is written: NAME.FORMAT.partial, which the next start replaces."""
-        paths = [self._write_partial(job, format, transcript) for format in self.formats]
-        return str(paths[0])
+        paths = [self._write_partial(job, format, transcript) for format in self._wanted(job)]
+        return ", ".join(map(str, paths))
+
+    def _wanted(self, job: Job) -> list[str]:
+        """The formats to write: what is there may be somebody's own work."""
+        return [one for one in self.formats if self.overwrite or not self._path(job, one).is_file()]
 
     def _path(self, job: Job, format: str) -> Path:
         return self.folder / f"{job.target}{FORMATS[format].suffix}"
@@ -108,7 +133,8 @@ def _told_if_full(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        make_room = "make room or " if error.errno in _NO_ROOM else ""
         raise OutputError(
-            f"{path}: cannot be written ({reason(error)}); make room or choose another --output-dir, "
+            f"{path}: cannot be written ({reason(error)}); {make_room}choose another --output-dir, "
             "and the same command goes on where it stopped."
         ) from None

@@ -9,12 +9,12 @@ import sys
 from prepare import prepare
 
 from asr.experiment import conclude
-from asr.recipe import attempt, build_ngram, read_lines, run_options, run_seeds
+from asr.recipe import attempt, build_ngram, parse_options, read_lines, run_options, run_seeds
 
 
 def main() -> int:
     """Train once for each seed, epoch and weights of the beam chosen on the dev speakers, and score the test."""
-    options = run_options(__doc__, "an4", "the folder of etc/ and feat/").parse_intermixed_args()
+    options = parse_options(run_options(__doc__, "an4", "the folder of etc/ and feat/"))
     return attempt("an4", lambda: run(options))
 
 

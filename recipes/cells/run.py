@@ -25,7 +25,7 @@ from asr.evaluation import Evaluation, evaluate
 from asr.experiment import provenance
 from asr.loading import load
 from asr.manifest import read_manifest
-from asr.recipe import attempt
+from asr.recipe import attempt, parse_options
 from asr.sweep import Outcome
 from asr.whole_files import write_text
 
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", help="instead of the grid's")
     parser.add_argument("--parameters", type=int, help="instead of the grid's")
     parser.add_argument("--test", action="store_true", help="look at the test set too: once, at the end")
-    return attempt("cells", lambda: run(parser.parse_intermixed_args()))
+    return attempt("cells", lambda: run(parse_options(parser)))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,7 +11,15 @@ from pathlib import Path
 from prepare import corpus_options, prepare
 
 from asr.experiment import conclude
-from asr.recipe import attempt, build_ngram, data_options, read_lines, run_seeds, training_options
+from asr.recipe import (
+    attempt,
+    build_ngram,
+    data_options,
+    parse_options,
+    read_lines,
+    run_seeds,
+    training_options,
+)
 
 PRUNE = (0, 0, 1)
 """Three words that were written once are left out, so that the model fits into a package: 8 MB, not 16."""
@@ -24,7 +32,7 @@ def main() -> int:
     parser.add_argument(
         "--prune", type=int, nargs="+", default=PRUNE, help="as `asr lm build` has it (%(default)s)"
     )
-    options = training_options(parser, "english").parse_intermixed_args()
+    options = parse_options(training_options(parser, "english"))
     return attempt("english", lambda: run(options))
 
 

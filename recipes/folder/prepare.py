@@ -6,7 +6,8 @@ python recipes/folder/prepare.py FOLDER
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from asr.corpus.split import KEYS, split_fittingly
 from asr.errors import ManifestError
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.recipe import attempt, print_sets
+from asr.whole_files import write_text, written_beside
+from asr.wording import printable
 
 SHOWN = 5
 """Bad items that are named on the screen; a file names all."""
@@ -64,30 +67,66 @@ def name_of(source: Path) -> str:
     return source.name if source.is_dir() else source.parent.name
 
 
-def prepare(options: argparse.Namespace) -> Sets:
-    """Write the manifests; all.jsonl only if the folder has changed since.
+def accept_any(manifests: Mapping[str, Path]) -> None:
+    """What ``prepare`` asks where no training is bound to the sets."""
+
+
+def prepare(
+    options: argparse.Namespace,
+    accept: Callable[[Mapping[str, Path]], object] = accept_any,
+    others: Sequence[Path] = (),
+) -> Sets:
+    """Write the manifests; all.jsonl only if the folder has changed since, beside what we write here and to ``others``.
+
+    ``accept`` refuses sets by raising, before they take the place of those that are there.
 
     Raises:
-        ManifestError: there is nothing to train on, or what there is cannot be divided.
+        ManifestError: there is nothing to train on, it cannot be divided, or the sets there are another folder's.
     """
     folder = options.output_dir or Path("data", "folder", name_of(options.folder))
-    utterances = _all(options.folder, options.speaker_from, folder)
+    utterances = _all(options.folder, options.speaker_from, folder, others)
     by, parts = split_fittingly(utterances, seed=options.seed, by=options.split_by)
-    paths = {name: folder / f"{name}.jsonl" for name in ("train", "dev", "test")}
-    for name, path in paths.items():
-        write_manifest(path, parts[name])
     for line in _describe(utterances, by):
         print(line, file=sys.stderr)
+    paths = {name: folder / f"{name}.jsonl" for name in parts}
+    with ExitStack() as whole:
+        drafts = {name: whole.enter_context(written_beside(path)) for name, path in paths.items()}
+        for name, draft in drafts.items():
+            write_manifest(draft, parts[name])
+        accept(drafts)
     return Sets(by, paths)
 
 
-def _all(source: Path, speaker_from: str, folder: Path) -> list[Utterance]:
+def _all(source: Path, speaker_from: str, folder: Path, others: Sequence[Path]) -> list[Utterance]:
+    origin = folder / "origin.txt"
+    before = origin.read_text(encoding="utf-8") if origin.is_file() else ""
+    asked = f"{printable(str(source.resolve()))}\n{printable(speaker_from)}\n"
+    _refuse_another(before, asked, folder)
     if _is_manifest(source):
-        return read_manifest(source)
-    manifest, origin = folder / "all.jsonl", folder / "origin.txt"
-    asked = f"{source.resolve()}\n{speaker_from}\n"
-    if origin.is_file() and origin.read_text(encoding="utf-8") == asked and _is_newer(manifest, source):
-        return read_manifest(manifest)
+        utterances = read_manifest(source)
+    elif before == asked and _is_newer(folder / "all.jsonl", source, [folder, *others]):
+        return read_manifest(folder / "all.jsonl")
+    else:
+        utterances = _build(source, speaker_from, folder)
+        origin.unlink(missing_ok=True)
+        # First: a folder that comes later would count as a change of the one around it.
+        for place in others:
+            place.mkdir(parents=True, exist_ok=True)
+        write_manifest(folder / "all.jsonl", utterances)
+    write_text(origin, asked)  # last: a manifest without it is made again
+    return utterances
+
+
+def _refuse_another(before: str, asked: str, folder: Path) -> None:
+    """Folders of one name, as p/clips and q/clips, would have the same place."""
+    other = before.partition("\n")[0]
+    if other != asked.partition("\n")[0] and other and (folder / "train.jsonl").exists():
+        raise ManifestError(
+            f"{folder}: holds the sets of {other}; give another --output-dir (and --run-dir), or remove it."
+        )
+
+
+def _build(source: Path, speaker_from: str, folder: Path) -> list[Utterance]:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("opening recordings", total=None)
@@ -99,9 +138,6 @@ def _all(source: Path, speaker_from: str, folder: Path) -> list[Utterance]:
     _name_problems(built.problems, folder / "left-out.txt")
     if not built.utterances:
         raise ManifestError(f"{source}: none of its utterances can be used; each is named above.")
-    origin.unlink(missing_ok=True)
-    write_manifest(manifest, built.utterances)
-    origin.write_text(asked, encoding="utf-8")  # last: a manifest without it is made again
     return built.utterances
 
 
@@ -113,23 +149,26 @@ def _is_manifest(source: Path) -> bool:
         return b'"audio_filepath"' in file.readline()
 
 
-def _is_newer(manifest: Path, source: Path) -> bool:
-    """Whether nothing below ``source`` was added, removed or written since."""
+def _is_newer(manifest: Path, source: Path, own: Sequence[Path]) -> bool:
+    """Whether nothing below ``source`` was added, removed or written since, but in the folders that are our own."""
     if not manifest.is_file():
         return False
     made = manifest.stat().st_mtime
-    return all(os.stat(path).st_mtime < made for path in _everything(source) if os.path.exists(path))
+    return all(os.stat(path).st_mtime < made for path in _everything(source, own) if os.path.exists(path))
 
 
-def _everything(source: Path) -> Iterator[str]:
-    yield str(source if source.is_dir() else source.parent)
-    for folder, folders, files in os.walk(source if source.is_dir() else source.parent):
+def _everything(source: Path, own: Sequence[Path]) -> Iterator[str]:
+    root, left_out = source.resolve(), {path.resolve() for path in own}
+    root = root if root.is_dir() else root.parent
+    yield str(root)
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if Path(folder, name) not in left_out]
         yield from (os.path.join(folder, name) for name in (*folders, *files))
 
 
 def _name_problems(problems: list[str], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{problem}\n" for problem in problems), encoding="utf-8")
+    problems = [printable(problem) for problem in problems]  # names of files are bytes
+    write_text(path, "".join(f"{problem}\n" for problem in problems))
     for problem in problems[:SHOWN]:
         print(f"left out: {problem}", file=sys.stderr)
     if len(problems) > SHOWN:

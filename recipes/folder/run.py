@@ -9,9 +9,11 @@ the folder. The same command goes on where it was stopped.
 
 import argparse
 import math
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from prepare import MEANING, Sets, name_of, options_of, prepare
 
@@ -25,7 +27,7 @@ from asr.experiment import Trial, provenance, run_trial
 from asr.learning_curve import forecast
 from asr.manifest import read_manifest, write_manifest
 from asr.plan import FEWEST_EPOCHS, Plan, language_model_units, make_plan, survey
-from asr.recipe import attempt, build_ngram
+from asr.recipe import attempt, build_ngram, parse_options
 from asr.report import write_report
 from asr.scoring import Counts, Interval, interval
 from asr.settings import Settings, build, load_yaml, save_yaml
@@ -45,16 +47,16 @@ def main() -> int:
     parser.add_argument("--run-dir", type=Path, help="default: runs/folder/ and the folder's name")
     parser.add_argument("--no-curve", action="store_true", help="train on all only: all minutes for it")
     parser.add_argument("overrides", nargs="*", help="settings, as model=bigru or trainer.max_epochs=40")
-    options = parser.parse_intermixed_args()
-    if options.minutes <= 0:
-        parser.error("--minutes must be positive")
+    options = parse_options(parser)
+    if not 0 < options.minutes < math.inf:
+        parser.error("--minutes must be a positive number")
     options.run_dir = options.run_dir or Path("runs", "folder", name_of(options.folder))
     return attempt("folder", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:
     """The story."""
-    sets = prepare(options)
+    sets = prepare(options, lambda manifests: _stored_plan(options, manifests), [options.run_dir])
     base = _base(options, sets)
     plan = _plan(options, base, sets)
     settings = compose([*base, *plan.overrides, *options.overrides])
@@ -77,13 +79,18 @@ def run(options: argparse.Namespace) -> int:
     if smaller:
         print(curve([*smaller, (_hours(sets.paths["train"]), trial)]))
     print(f"\n{provenance()}")
-    print(f"errors, worst first: {report}\nnext: asr transcribe new.wav -m {options.run_dir}")
+    print(f"errors, worst first: {report}\n{next_command(options.run_dir)}")
     return 0
 
 
 def say(text: str) -> None:
     """Everything but results."""
     print(text, file=sys.stderr)
+
+
+def next_command(run_dir: Path) -> str:
+    """To be pasted into a shell, whatever the folder's name."""
+    return f"next: asr transcribe new.wav -m {shlex.quote(str(run_dir))}"
 
 
 def _base(options: argparse.Namespace, sets: Sets) -> list[str]:
@@ -96,26 +103,10 @@ def _base(options: argparse.Namespace, sets: Sets) -> list[str]:
 
 
 def _plan(options: argparse.Namespace, base: Sequence[str], sets: Sets) -> Plan:
-    """The plan of this run, made once: measured again, the speed would be another one, and so would the epochs.
-
-    Raises:
-        ConfigError: the run was begun with other recordings or another budget.
-    """
-    path, trained = options.run_dir / "plan.yaml", (options.run_dir / "last.ckpt").exists()
+    """The plan of this run, made once: measured again, the speed would be another one, and so would the epochs."""
+    if stored := _stored_plan(options, sets.paths):
+        return stored
     train, dev = (read_manifest(sets.paths[name]) for name in ("train", "dev"))
-    data = {name: describe_set(str(path), read_manifest(path))["sha256"] for name, path in sets.paths.items()}
-    made_for = {"data": data, "minutes": options.minutes, "seed": options.seed}
-    asked = {"overrides": list(options.overrides), "no_curve": options.no_curve}
-    if path.exists():
-        values = load_yaml(path)
-        same, same_overrides = values.pop("made_for") == made_for, values.pop("asked") == asked
-        if same and (same_overrides or trained):
-            return build(Plan, values)
-    if trained:
-        raise ConfigError(
-            f"{options.run_dir}: holds a training of other recordings, another split, seed or --minutes; give another "
-            "--run-dir, or remove it. (trainer.max_epochs=N behind the same command lengthens it.)"
-        )
     say("measuring how fast this machine trains")
     plan = make_plan(
         survey(train, dev, compose([*base, *options.overrides]).text),
@@ -125,8 +116,38 @@ def _plan(options: argparse.Namespace, base: Sequence[str], sets: Sets) -> Plan:
         curve=not options.no_curve,
     )
     options.run_dir.mkdir(parents=True, exist_ok=True)
-    save_yaml(plan, path, made_for=made_for, asked=asked)
+    save_yaml(plan, options.run_dir / "plan.yaml", **_question(options, sets.paths))
     return plan
+
+
+def _stored_plan(options: argparse.Namespace, manifests: Mapping[str, Path]) -> Plan | None:
+    """The plan that was made for these sets and options, if there is one.
+
+    Raises:
+        ConfigError: the run was begun with other recordings or another budget.
+    """
+    path, trained = options.run_dir / "plan.yaml", (options.run_dir / "last.ckpt").exists()
+    question = _question(options, manifests)
+    if path.exists():
+        values = load_yaml(path)
+        same = {key: values.pop(key) == value for key, value in question.items()}
+        if same["made_for"] and (same["asked"] or trained):
+            return build(Plan, values)
+    if trained:
+        raise ConfigError(
+            f"{options.run_dir}: holds a training of other recordings, another split, seed or --minutes; give another "
+            "--run-dir, or remove it. (trainer.max_epochs=N behind the same command lengthens it.)"
+        )
+    return None
+
+
+def _question(options: argparse.Namespace, manifests: Mapping[str, Path]) -> dict[str, Any]:
+    """What a plan answers: of ``made_for`` nothing may change once a training has begun."""
+    data = {name: describe_set(str(path), read_manifest(path))["sha256"] for name, path in manifests.items()}
+    return {
+        "made_for": {"data": data, "minutes": options.minutes, "seed": options.seed},
+        "asked": {"overrides": list(options.overrides), "no_curve": options.no_curve},
+    }
 
 
 def describe(plan: Plan, settings: Settings, options: argparse.Namespace) -> str:

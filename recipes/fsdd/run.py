@@ -17,7 +17,7 @@ from prepare import ARCHIVES, DIGITS, find_recordings, prepare
 from asr.corpus.build import build
 from asr.experiment import Trial, conclude
 from asr.manifest import write_manifest
-from asr.recipe import attempt, find_corpus, run_options, run_seeds
+from asr.recipe import attempt, find_corpus, parse_options, run_options, run_seeds
 from asr.text import normalize
 
 
@@ -42,7 +42,7 @@ def _parse() -> argparse.Namespace:
         "--leave-one-out", action="store_true", help="test on each speaker in turn, untrained"
     )
     parser.add_argument("--elsewhere", type=Path, help="a Kaldi folder whose digit utterances are scored too")
-    return parser.parse_intermixed_args()
+    return parse_options(parser)
 
 
 def _official(options: argparse.Namespace) -> list[Trial]:

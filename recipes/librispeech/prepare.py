@@ -5,12 +5,12 @@
 
 Where a train-* subset is there, the official split holds: all of train-* train, dev-clean chooses, test-clean tests;
 dev-other and test-other get manifests of their own. With less than that, the speakers of dev-clean are divided:
-1272, 1988 and 2086 test, 1462 and 2428 choose, the others train.
+1272, 1988 and 2086 test, 1462 and 2428 choose, the others train; what else is there gets manifests of its own.
 """
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from asr import audio
@@ -66,22 +66,20 @@ def _folders(corpus_dir: Path) -> list[Path]:
 
 def _official(subsets: Mapping[str, list[Utterance]]) -> dict[str, list[Utterance]]:
     train = [u for name, members in subsets.items() if name.startswith("train-") for u in members]
-    others = {name: members for name, members in subsets.items() if name in ("dev-other", "test-other")}
-    return {
-        "train": train,
-        "dev": subsets.get("dev-clean", []),
-        "test": subsets.get("test-clean", []),
-        **others,
-    }
+    sets = {"train": train, "dev": subsets.get("dev-clean", []), "test": subsets.get("test-clean", [])}
+    return sets | _named(subsets, "dev-other", "test-other")
 
 
-def _by_speaker(subsets: Mapping[str, Iterable[Utterance]]) -> dict[str, list[Utterance]]:
+def _by_speaker(subsets: Mapping[str, list[Utterance]]) -> dict[str, list[Utterance]]:
     sets: dict[str, list[Utterance]] = {"train": [], "dev": [], "test": []}
-    for members in subsets.values():
-        for utterance in members:
-            is_test, is_dev = utterance.speaker in TEST_SPEAKERS, utterance.speaker in DEV_SPEAKERS
-            sets["test" if is_test else "dev" if is_dev else "train"].append(utterance)
-    return sets
+    for utterance in subsets.get("dev-clean", []):
+        is_test, is_dev = utterance.speaker in TEST_SPEAKERS, utterance.speaker in DEV_SPEAKERS
+        sets["test" if is_test else "dev" if is_dev else "train"].append(utterance)
+    return sets | _named(subsets, "dev-other", "test-clean", "test-other")
+
+
+def _named(subsets: Mapping[str, list[Utterance]], *names: str) -> dict[str, list[Utterance]]:
+    return {name: subsets[name] for name in names if name in subsets}
 
 
 def _utterances(subset: Path) -> Iterator[Utterance]:

@@ -8,7 +8,7 @@ import sys
 
 from prepare import ARCHIVES, add_subsets, prepare
 
-from asr.recipe import lm_options, run_options, run_plainly
+from asr.recipe import lm_options, parse_options, run_options, run_plainly
 
 
 def main() -> int:
@@ -16,7 +16,7 @@ def main() -> int:
     archives = list(ARCHIVES.values())
     parser = run_options(__doc__, "librispeech", "the folder of dev-clean and the like", archives)
     add_subsets(parser)
-    return run_plainly(__file__, lm_options(parser).parse_intermixed_args(), prepare)
+    return run_plainly(__file__, parse_options(lm_options(parser)), prepare)
 
 
 if __name__ == "__main__":

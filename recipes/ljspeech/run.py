@@ -8,12 +8,12 @@ import sys
 
 from prepare import ARCHIVES, prepare
 
-from asr.recipe import run_options, run_plainly
+from asr.recipe import parse_options, run_options, run_plainly
 
 
 def main() -> int:
     """Train once for each seed, the best epoch chosen on dev, and score the test."""
-    options = run_options(__doc__, "ljspeech", "the folder of metadata.csv", ARCHIVES).parse_intermixed_args()
+    options = parse_options(run_options(__doc__, "ljspeech", "the folder of metadata.csv", ARCHIVES))
     return run_plainly(__file__, options, prepare)
 
 

@@ -22,6 +22,7 @@ from asr.audit import Audit, audit, files
 from asr.corpus.split import folds
 from asr.loading import load
 from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.recipe import parse_options
 
 TOP = 0.04
 """Of the utterances: what somebody is thought to listen to."""
@@ -48,7 +49,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path, nargs=2, help="of the two folds, trained already")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("overrides", nargs="*", help="further settings of the trainings")
-    options = parser.parse_intermixed_args()
+    options = parse_options(parser)
     utterances = read_manifest(options.manifest)
     options.output_dir.mkdir(parents=True, exist_ok=True)
     models = options.models or _train(utterances, options.seeds[0], options.output_dir, options.overrides)

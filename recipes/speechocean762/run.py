@@ -8,13 +8,13 @@ import sys
 
 from prepare import ARCHIVES, CORPUS, prepare
 
-from asr.recipe import lm_options, run_options, run_plainly
+from asr.recipe import lm_options, parse_options, run_options, run_plainly
 
 
 def main() -> int:
     """Train once for each seed, the best epoch and the beam's weights chosen on dev, and score the test."""
     parser = run_options(__doc__, "speechocean762", CORPUS, ARCHIVES)
-    return run_plainly(__file__, lm_options(parser).parse_intermixed_args(), prepare)
+    return run_plainly(__file__, parse_options(lm_options(parser)), prepare)
 
 
 if __name__ == "__main__":

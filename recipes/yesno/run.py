@@ -10,14 +10,12 @@ import sys
 from prepare import ARCHIVES, prepare
 
 from asr.experiment import conclude
-from asr.recipe import attempt, find_corpus, run_options, run_seeds
+from asr.recipe import attempt, find_corpus, parse_options, run_options, run_seeds
 
 
 def main() -> int:
     """Train once for each seed on the 30 training files, the settings having been chosen on dev, and score the test."""
-    options = run_options(
-        __doc__, "yesno", "the folder of the 60 recordings", ARCHIVES
-    ).parse_intermixed_args()
+    options = parse_options(run_options(__doc__, "yesno", "the folder of the 60 recordings", ARCHIVES))
     return attempt("yesno", lambda: run(options))
 
 
