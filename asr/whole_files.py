@@ -1,11 +1,9 @@
 """Files that are whole or not there."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from asr.errors import OutputError
 
 
 @contextmanager
@@ -39,16 +37,3 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with written_beside(path) as partial:
         partial.write_text(text, encoding="utf-8")
-
-
-def refuse_inputs(output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
-    """What is read is not written over.
-
-    Raises:
-        OutputError: the output is one of the inputs, by whatever name.
-    """
-    for one in inputs:
-        if os.path.exists(one) and os.path.exists(output) and os.path.samefile(one, output):
-            raise OutputError(
-                f"{os.fspath(output)}: is read, and would be written over; give --output another name."
-            )

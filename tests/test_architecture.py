@@ -397,6 +397,7 @@ def test_every_module_has_its_tests():
         "trainer_settings": "settings",
         "model_settings": "models",
         "errors": "architecture",
+        "folders": "audio",
         "audio_files": "audio",
         "av_files": "audio",
         "experiment": "recipes",

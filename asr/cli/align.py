@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asr.cli.console import complain, progress_bar, say
-from asr.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, QuietOption
+from asr.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, QuietOption, refuse_inputs
 from asr.errors import AsrError, ManifestError
 from asr.text_alignment import THRESHOLD
-from asr.whole_files import refuse_inputs, write_text
+from asr.whole_files import write_text
 from asr.wording import counted
 from asr.writers import FORMATS
 

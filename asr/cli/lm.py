@@ -12,7 +12,7 @@ from asr.cli.console import say
 from asr.cli.lm_score import score
 from asr.cli.lm_text import Raw, Texts, read_sentences
 from asr.cli.lm_train import train
-from asr.whole_files import refuse_inputs
+from asr.cli.options import refuse_inputs
 
 Model = Annotated[
     Path,

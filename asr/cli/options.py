@@ -1,12 +1,15 @@
-"""Options that commands share: which model, where it computes, how much at a time."""
+"""Options that commands share: which model, where it computes, how much at a time, what is not written over."""
 
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
+
+from asr.errors import OutputError
 
 DEFAULT_MODEL = "english-small"
 
@@ -27,6 +30,19 @@ EmbedOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="On stderr, errors alone.")]
 BatchSizeOption = Annotated[int, typer.Option(min=1, help="Recordings at a time.")]
+
+
+def refuse_inputs(output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """What is read is not written over.
+
+    Raises:
+        OutputError: the output is one of the inputs, by whatever name.
+    """
+    for one in inputs:
+        if os.path.exists(one) and os.path.exists(output) and os.path.samefile(one, output):
+            raise OutputError(
+                f"{os.fspath(output)}: is read, and would be written over; give --output another name."
+            )
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -136,7 +136,6 @@ def transcribe(
     _check(to_do, formats, output.output_dir, sharing)
     outputs = _outputs(make, to_do, formats, output)
     if isinstance(outputs, Saved):
-        outputs.prepare()
         to_do = _missing(outputs, to_do, quiet)
     if to_do:
         team = _team(make, sharing, quiet)
@@ -254,7 +253,8 @@ def _check(
 
 
 def _missing(saved: "Saved", to_do: "list[Job]", quiet: bool) -> "list[Job]":
-    """What is not there yet, and a word on what is."""
+    """What is not there yet, where it can be written, and a word on what is."""
+    saved.prepare()
     missing = [job for job in to_do if not saved.has(job)]
     if len(missing) < len(to_do) and not quiet:
         there = counted(len(to_do) - len(missing), "recording")
