@@ -234,7 +234,12 @@ def test_in_the_place_of_stored_features_those_of_noise_are_computed(tmp_path):
     assert (len(noisy[0].targets), len(plain[0].targets)) == (0, 2)
     assert len(noisy[0].features) == pytest.approx(len(plain[0].features), abs=3)
     assert not plain[0].features[:, :13].any()  # all frames are alike: what is normalised is nothing
-    assert noisy[0].features[:, 0].std() > 0.5
+    spread = []
+    for noisy.epoch in range(40):
+        spread.append(float(noisy[0].features[:, 0].std()))
+    zeros = [one for one in spread if one == 0]
+    assert 3 <= len(zeros) <= 20
+    assert all(one > 0.5 for one in spread if one not in zeros)
 
 
 def test_a_batch_may_hold_what_says_nothing(utterances):

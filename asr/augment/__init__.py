@@ -5,7 +5,7 @@ Every function takes its random generator, so that a seed decides everything. Ne
 
 from asr.augment.chain import augment_features, augment_waveform
 from asr.augment.masks import mask_features
-from asr.augment.noise import NoiseSource, alone, babble, colored_noise
+from asr.augment.noise import NoiseSource, alone, babble, colored_noise, silence
 from asr.augment_settings import AugmentSettings
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "babble",
     "colored_noise",
     "mask_features",
+    "silence",
 ]

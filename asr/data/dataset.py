@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from asr.augment import AugmentSettings, alone, augment_features, augment_waveform, babble, colored_noise
+from asr.augment import (
+    AugmentSettings,
+    alone,
+    augment_features,
+    augment_waveform,
+    babble,
+    colored_noise,
+    silence,
+)
 from asr.data.batches import Example
 from asr.data.feature_cache import FeatureCache
 from asr.data.noise_folder import NoiseFolder
@@ -23,6 +31,8 @@ from asr.text import TextSettings, Vocabulary
 _log = logging.getLogger(__name__)
 _NOISE_ALONE = (-90.0, -20.0)
 """dB of full scale."""
+_ZEROS = 0.25
+"""Share of what is noise alone that is zeros: normalised by themselves, they look like no noise at all."""
 _SPEECHLESS = 1
 """The stream of random numbers that decides it."""
 
@@ -100,7 +110,7 @@ class SpeechDataset(Dataset[Example]):
             # Where features are stored, the front end makes those of the noise.
             seconds = self.utterances[index].duration
             num_samples = len(values) if values.ndim == 1 else max(1, round(seconds * rate))
-            values = alone(self._noise(num_samples, rng), rng.uniform(*_NOISE_ALONE))
+            values = self._nobody(num_samples, rng)
         if values.ndim > 1:
             return augment_features(values, self.augment, rng, self.front_end.speed_matrix)
         return augment_waveform(
@@ -111,6 +121,11 @@ class SpeechDataset(Dataset[Example]):
             noise=self._noise,
             babble=partial(self._babble, index),
         )
+
+    def _nobody(self, num_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        if rng.random() < _ZEROS:
+            return silence(num_samples, rng)
+        return alone(self._noise(num_samples, rng), rng.uniform(*_NOISE_ALONE))
 
     def _is_speechless(self, index: int) -> bool:
         """Drawn by itself, since what is heard and what is to be written both hang on it."""
