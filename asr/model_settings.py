@@ -35,7 +35,7 @@ class AttentionSettings:
     """Frames after subsampling, to either side, that they see."""
     dropout: float = 0.3
     """Of embeddings, and before the labels' scores."""
-    ctc_weight: float = 0.3
+    ctc_weight: float = 0.5
     """Share of the CTC loss (Watanabe et al. 2017), in the search too; 0 trains by attention alone, and the CTC head
     only listens."""
     scheduled_sampling: float = 0.1
