@@ -146,7 +146,7 @@ def test_label_losses_by_hand():
 
 
 def test_smoothing_is_of_labels():
-    model = network().eval()
+    model = network(ctc_weight=0.3).eval()
     features, lengths, targets, target_lengths = batch()
     outputs = model.outputs(features.float(), lengths, targets)
     losses, smoothed = model.losses(outputs, targets, target_lengths, 0.2)
