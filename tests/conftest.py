@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 from home_server import Home
+from hypothesis import HealthCheck, settings
 
 from asr.synthesis import REMEDY
+
+# How fast a busy machine draws its examples says nothing of what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def tones(

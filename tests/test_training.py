@@ -60,7 +60,7 @@ def test_the_run_directory_holds_models_curves_and_settings(settings):
     asked = settings(trainer={"watch_gradients": True})
     result, printed = train(asked)
     run = Path(asked.run_dir)
-    expected = {"best", "last", "config.yaml", "metrics.csv", "tensorboard", "last.ckpt"}
+    expected = {"best", "last", "config.yaml", "data.json", "metrics.csv", "tensorboard", "last.ckpt"}
     expected |= {"report.html", "metrics.json", "gradients.png"}
     assert {path.name for path in run.iterdir()} == expected
     assert build(Settings, load_yaml(run / "config.yaml")) == asked
