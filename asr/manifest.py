@@ -137,14 +137,24 @@ def _encoded(utterance: Utterance, folder: Path) -> bytes:
         ) from None
 
 
-def _parse(line: str, where: str, folder: Path, needs_audio: bool) -> Utterance:
+def parse_object(line: str, where: str, unit: str) -> dict[str, Any]:
+    """A line of JSON that describes one ``unit``.
+
+    Raises:
+        ManifestError: it is no object; the sentence begins with ``where``.
+    """
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
         what = getattr(error, "msg", "nested too deep, or a number too long")
-        raise ManifestError(f"{where}: not a JSON object ({what}); one utterance a line.") from None
+        raise ManifestError(f"{where}: not a JSON object ({what}); one {unit} a line.") from None
     if not isinstance(entry, dict):
-        raise ManifestError(f"{where}: not a JSON object; one utterance a line.")
+        raise ManifestError(f"{where}: not a JSON object; one {unit} a line.")
+    return entry
+
+
+def _parse(line: str, where: str, folder: Path, needs_audio: bool) -> Utterance:
+    entry = parse_object(line, where, "utterance")
     if needs_audio and not (entry.get("audio_filepath") or entry.get("features_filepath")):
         raise ManifestError(f"{where}: neither audio_filepath nor features_filepath is given.")
     for key in ("audio_filepath", "features_filepath", "speaker"):

@@ -1,9 +1,13 @@
 """Files that are whole or not there."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What an ``OSError`` says of a full disk."""
 
 
 @contextmanager

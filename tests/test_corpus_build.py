@@ -349,8 +349,8 @@ def test_lhotse_cut_set(write_audio, tmp_path, name):
     [
         ("5", "not a JSON object"),
         ('["a"]', "not a JSON object"),
-        ("{oops", "not JSON (Expecting property name"),
-        ("1" * 5000, "not JSON (nested too deep, or a number too long)"),
+        ("{oops", "not a JSON object (Expecting property name"),
+        ("1" * 5000, "not a JSON object (nested too deep, or a number too long)"),
     ],
 )
 def test_a_line_that_is_no_cut_is_named(tmp_path, line, reason):

@@ -1,7 +1,6 @@
 """Corpora with files of their own for texts: LibriSpeech, Kaldi data directories, Lhotse cut sets."""
 
 import gzip
-import json
 import reprlib
 import zlib
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 from asr.corpus.items import Item, read_lines
 from asr.errors import ManifestError
 from asr.folders import files_in
+from asr.manifest import parse_object
 
 
 def find_transcripts(folder: Path) -> Iterator[Path]:
@@ -98,21 +98,10 @@ def read_lhotse(path: Path) -> Iterator[Item]:
     for number, line in enumerate(_json_lines(path), 1):
         if not line.strip():
             continue
-        cut = _cut(line, f"{path}:{number}")
+        cut = parse_object(line, f"{path}:{number}", "cut")
         if "audio_filepath" in cut:
             raise ManifestError(f"{path}: a manifest already; train on it as it is.")
         yield from _supervisions(cut, f"{path}:{number}")
-
-
-def _cut(line: str, where: str) -> dict[str, Any]:
-    try:
-        cut = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        what = getattr(error, "msg", "nested too deep, or a number too long")
-        raise ManifestError(f"{where}: not JSON ({what}); one cut a line.") from None
-    if not isinstance(cut, dict):
-        raise ManifestError(f"{where}: not a JSON object; one cut a line.")
-    return cut
 
 
 def _json_lines(path: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """From settings to a trained model: the only Trainer, and what is left when it ends."""
 
-import errno
 import logging
 import warnings
 from dataclasses import dataclass
@@ -39,9 +38,8 @@ from asr.training.state import (
     settings_of,
 )
 from asr.training.watch import GradientPicture, GradientWatch
+from asr.whole_files import NO_ROOM
 from asr.wording import counted
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ def _fit(parts: Parts, callbacks: list[Callback]) -> None:
                 weights_only=True,
             )
         except OSError as error:
-            if error.errno in _NO_ROOM:  # of the logger's files, which others write
+            if error.errno in NO_ROOM:  # of the logger's files, which others write
                 raise no_room(state.parent, error) from None
             raise
 

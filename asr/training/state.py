@@ -19,7 +19,6 @@ from asr.manifest import Utterance
 from asr.settings import Settings, build, load_yaml, to_dict
 from asr.training import distributed
 from asr.training.files import written_beside
-from asr.whole_files import write_text
 
 STATE, CONFIG, DATA = "last.ckpt", "config.yaml", "data.json"
 _MAY_DIFFER = (
@@ -98,7 +97,8 @@ def refuse_other_settings(run_dir: Path, old: Settings, new: Settings) -> None:
 
 def save_data(run_dir: Path, sets: Mapping[str, Sequence[Utterance]]) -> None:
     """Write what ``refuse_other_data`` compares with."""
-    write_text(run_dir / DATA, json.dumps(_fingerprints(sets), indent=1) + "\n")
+    with written_beside(run_dir / DATA) as partial:
+        partial.write_text(json.dumps(_fingerprints(sets), indent=1) + "\n", encoding="utf-8")
 
 
 def refuse_other_data(run_dir: Path, sets: Mapping[str, Sequence[Utterance]]) -> None:

@@ -1,7 +1,6 @@
 """Where transcripts go: to stdout in the order of the inputs, or each to a file that is whole or not there."""
 
 import contextlib
-import errno
 import json
 import os
 import sys
@@ -13,10 +12,9 @@ from typing import Any, Protocol
 from asr.errors import AsrError, OutputError
 from asr.transcription.jobs import Job
 from asr.types import Transcript
+from asr.whole_files import NO_ROOM
 from asr.wording import printable, reason
 from asr.writers import FORMATS, NOTHING
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Outputs(Protocol):
@@ -133,7 +131,7 @@ def _told_if_full(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        make_room = "make room or " if error.errno in _NO_ROOM else ""
+        make_room = "make room or " if error.errno in NO_ROOM else ""
         raise OutputError(
             f"{path}: cannot be written ({reason(error)}); {make_room}choose another --output-dir, "
             "and the same command goes on where it stopped."
