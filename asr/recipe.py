@@ -21,7 +21,7 @@ from asr.lm import arpa, kneser_ney
 from asr.lm.words import SPACE, to_characters
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.text import TextSettings, normalize
-from asr.wording import printable, reason
+from asr.wording import file_trouble
 
 if TYPE_CHECKING:
     from asr.experiment import Trial
@@ -180,9 +180,7 @@ def attempt(name: str, work: Callable[[], int]) -> int:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        place = printable(str(error.filename or "standard output or a file"))
-        problem = f"{reason(error)}; check the path, its permissions and the disk."
-        print(f"{name}: {place}: {problem}", file=sys.stderr)
+        print(f"{name}: {file_trouble(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: interrupted; the same command goes on where it was stopped.", file=sys.stderr)

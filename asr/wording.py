@@ -18,3 +18,9 @@ def reason(error: object) -> str:
     if cause := getattr(error, "strerror", None):
         return str(cause)
     return str(error).rsplit(": ", 1)[-1].strip().rstrip(".") or "unknown reason"
+
+
+def file_trouble(error: OSError) -> str:
+    """The sentence for what nobody nearer to the file has told better."""
+    place = printable(str(error.filename or "standard output or a file"))
+    return f"{place}: {reason(error)}; check the path, its permissions and the disk."

@@ -14,7 +14,7 @@ import typer
 
 from asr.cli.console import Formatter, Once
 from asr.errors import AsrError
-from asr.wording import printable
+from asr.wording import file_trouble, printable
 
 COMMANDS = (
     *("transcribe", "classify", "align", "listen", "train", "tune", "evaluate", "score", "compare", "audit"),
@@ -82,9 +82,8 @@ def main() -> None:
     except AsrError as error:
         sys.exit(f"asr: {printable(str(error))}")
     except OSError as error:
-        place = printable(str(error.filename or "standard output or a file"))
         _forget_stdout()
-        sys.exit(f"asr: {place}: {error.strerror}; check the path, its permissions and the disk.")
+        sys.exit(f"asr: {file_trouble(error)}")
     finally:
         once.conclude()
 
