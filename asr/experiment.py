@@ -4,14 +4,14 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from statistics import mean
 
 import torch
 
-from asr import __version__, checkpoint, results
+from asr import __version__, checkpoint, results, stored_decoder
 from asr.config import compose
 from asr.decoding import decode_greedy
 from asr.dev_set import DevSet
@@ -22,7 +22,8 @@ from asr.loading import load
 from asr.manifest import read_manifest
 from asr.results import Result, Score, mean_score
 from asr.scoring import Counts, Interval
-from asr.training import TrainingResult, train
+from asr.settings import Settings
+from asr.training import LAST, TrainingResult, train
 from asr.training.provenance import commit, processor
 from asr.tuning import store, tune
 from asr.wording import counted
@@ -36,6 +37,13 @@ class Trial:
     """The row's name in the table: a seed, a speaker."""
     training: TrainingResult
     tests: tuple["Tested", ...]
+    heard_dev: bool = False
+    """Whether the dev set was trained on, so that its WER says nothing."""
+
+    @property
+    def dev(self) -> str:
+        """The cell of its dev WER."""
+        return "heard" if self.heard_dev else f"{100 * self.training.dev_wer:.2f}"
 
 
 @dataclass(frozen=True)
@@ -65,15 +73,42 @@ def run_trial(
         AsrError: as training and evaluation do; also when the training was interrupted.
     """
     settings = compose(overrides)
-    training = train(settings)
-    if training.interrupted:
-        raise AsrError(f"{label}: interrupted; the same command goes on where it was stopped.")
+    training = _train(label, settings)
     scored = _score(training.model_dir, tests, "greedy")
     if lm is not None:
         assert settings.data.dev is not None  # or there would be no training
         _tune(training.model_dir, Path(settings.data.dev), lm)
         scored += _score(training.model_dir, tests, "tuned")
     return Trial(label, training, scored)
+
+
+def run_whole(
+    label: str, overrides: Sequence[str], tests: Mapping[str, Path], tuned: Path, lm: Path
+) -> Trial:
+    """Train on the dev set too, with what was chosen on it before, then score the last model.
+
+    It decodes as the model at ``tuned`` does, which has not heard the dev set, with another ``lm``.
+
+    Raises:
+        AsrError: as ``run_trial``.
+    """
+    settings = compose(overrides)
+    training = replace(
+        _train(label, settings),
+        model_dir=Path(settings.run_dir) / LAST,
+        best_epoch=settings.trainer.max_epochs,
+    )
+    scored = _score(training.model_dir, tests, "greedy")
+    with checkpoint.revise(training.model_dir) as folder:
+        stored_decoder.save(folder, stored_decoder.load(checkpoint.resolve(tuned)), lm)
+    return Trial(label, training, scored + _score(training.model_dir, tests, "tuned"), heard_dev=True)
+
+
+def _train(label: str, settings: Settings) -> TrainingResult:
+    training = train(settings)
+    if training.interrupted:
+        raise AsrError(f"{label}: interrupted; the same command goes on where it was stopped.")
+    return training
 
 
 def _score(model_dir: Path, tests: Mapping[str, Path], decoder: str) -> tuple[Tested, ...]:
@@ -99,14 +134,15 @@ def table(trials: Sequence[Trial], scores: Sequence[Score], title: str = "seed")
         cells = [_cell(test.evaluation.words, test.evaluation.interval) for test in trial.tests]
         training = trial.training
         lines.append(
-            f"| {trial.label} | {100 * training.dev_wer:.2f} | {' | '.join(cells)} "
+            f"| {trial.label} | {trial.dev} | {' | '.join(cells)} "
             f"| {training.best_epoch} | {training.minutes:.1f} |"
         )
     if len(trials) > 1:
         means = [f"**{100 * one.wer:.2f}** [{100 * one.low:.2f}, {100 * one.high:.2f}]" for one in scores]
-        dev = mean(trial.training.dev_wer for trial in trials)
+        heard = any(trial.heard_dev for trial in trials)
+        dev = "" if heard else f"{100 * mean(trial.training.dev_wer for trial in trials):.2f}"
         minutes = mean(trial.training.minutes for trial in trials)
-        lines.append(f"| mean | {100 * dev:.2f} | {' | '.join(means)} | | {minutes:.1f} |")
+        lines.append(f"| mean | {dev} | {' | '.join(means)} | | {minutes:.1f} |")
     return "\n".join(lines)
 
 

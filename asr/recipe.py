@@ -237,19 +237,20 @@ def run_seeds(
     from asr.experiment import run_trial
 
     return [
-        run_trial(
-            str(seed),
-            [
-                f"recipe={recipe}",
-                *(f"data.{name}={path}" for name, path in data.items()),
-                f"seed={seed}",
-                f"run_dir={options.run_dir}/seed{seed}",
-                *options.overrides,
-            ],
-            tests,
-            lm,
-        )
-        for seed in options.seeds
+        run_trial(str(seed), seed_overrides(recipe, options, data, seed), tests, lm) for seed in options.seeds
+    ]
+
+
+def seed_overrides(
+    recipe: str, options: argparse.Namespace, data: Mapping[str, Path], seed: int, prefix: str = ""
+) -> list[str]:
+    """The settings of one seed's training, whose run directory's name begins with ``prefix``."""
+    return [
+        f"recipe={recipe}",
+        *(f"data.{name}={path}" for name, path in data.items()),
+        f"seed={seed}",
+        f"run_dir={options.run_dir}/{prefix}seed{seed}",
+        *options.overrides,
     ]
 
 

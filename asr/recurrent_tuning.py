@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asr.decoding.recurrent import Parts, RecurrentDecoder, RecurrentUse
 from asr.dev_set import DevSet
@@ -22,11 +23,28 @@ LEAST_ALPHA = 0.25
 
 
 def choose_use(dev: DevSet, decoder: RecurrentDecoder) -> RecurrentUse:
-    """The weights of fewest wrong words, then characters, then nearest to the first pass's; a rescoring decoder's."""
+    """The weights nearest to the first pass's that are no more than a standard error worse than the best.
+
+    Of those equally near the ones with fewest wrong words, then characters. A grid's best is partly luck: what lies
+    within its noise says nothing against the weights at hand (the one standard error rule, Breiman et al. 1984).
+    """
     texts = [decoder.take_apart(found) for found in dev.nbest(decoder, decoder.use.nbest)]
     wrong = [[dev.errors(index, one.hypothesis.text) for one in row] for index, row in enumerate(texts)]
-    errors = {use: _errors(texts, wrong, use) for use in _candidates(decoder)}
-    return min(errors, key=lambda use: (*errors[use], _distance(use, decoder)))
+    uses = list(_candidates(decoder))
+    errors = np.array([_errors(texts, wrong, use) for use in uses])
+
+    def rank(index: int) -> tuple[float, ...]:
+        return _distance(uses[index], decoder), *errors[index].sum(0)
+
+    return uses[min(as_good_as_the_best(errors), key=rank)]
+
+
+def as_good_as_the_best(errors: NDArray[np.int64]) -> list[int]:
+    """Which rows of (settings, utterances, words and characters) are within a standard error of the fewest words."""
+    best = min(range(len(errors)), key=lambda index: tuple(errors[index].sum(0)))
+    worse = errors[:, :, 0] - errors[best, :, 0]
+    tied = worse.sum(1) <= np.sqrt(worse.shape[1]) * worse.std(1)
+    return [int(index) for index in np.flatnonzero(tied)]
 
 
 def _candidates(decoder: RecurrentDecoder) -> Iterator[RecurrentUse]:
@@ -38,13 +56,12 @@ def _candidates(decoder: RecurrentDecoder) -> Iterator[RecurrentUse]:
 
 def _errors(
     texts: list[list[Parts]], wrong: list[list[tuple[int, int]]], use: RecurrentUse
-) -> tuple[int, int]:
-    best = [
-        counts[int(np.argmax([parts.score(use) for parts in row]))]
+) -> list[tuple[int, int]]:
+    """Wrong words and characters of each utterance; none where nothing was found to choose from."""
+    return [
+        counts[int(np.argmax([parts.score(use) for parts in row]))] if row else (0, 0)
         for row, counts in zip(texts, wrong, strict=True)
-        if row
     ]
-    return sum(words for words, _ in best), sum(characters for _, characters in best)
 
 
 def _distance(use: RecurrentUse, decoder: RecurrentDecoder) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from asr.recipe import parse_options
+from asr.settings import load_yaml
 
 ROOT = Path(__file__).parent.parent
 COMMAND = re.compile(
@@ -51,6 +52,27 @@ def test_an4_is_scored_greedily_and_with_its_trigram(corpora: Path, tmp_path: Pa
     done = run("an4/audio.py", *recordings, "--model", tmp_path / "runs" / "seed1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("43 of 43 recordings give the text of their cepstra")
+
+
+def test_an4_of_all_speakers_decodes_by_what_was_chosen_without_those_of_dev(
+    corpora: Path, tmp_path: Path
+) -> None:
+    data, runs = tmp_path / "data", tmp_path / "runs"
+    tiny = ["trainer.max_epochs=1", "model.num_layers=1", "model.hidden_size=16", "model.num_channels=16"]
+    folders = ["--corpus-dir", corpora / "an4", "--output-dir", data, "--run-dir", runs]
+    done = run("an4/run.py", *folders, "--train-all", "--seeds", 2, *tiny)
+    assert done.returncode == 0, done.stderr
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("| 2 |"))
+    assert row.split(" | ")[1] == "heard"
+    assert "948 utterances" in done.stderr
+    chosen, last = (
+        load_yaml(runs / name / "decoder.yaml") for name in ("seed2/best", "train-all-seed2/last")
+    )
+    assert last == chosen
+    card = (runs / "train-all-seed2" / "last" / "README.md").read_text()
+    assert "100 % of its speakers, 100 % of its recordings are in train too" in card
+    lms = [(runs / name / "lm.bin").stat().st_size for name in ("seed2/best", "train-all-seed2/last")]
+    assert lms[0] < lms[1], "the second is of all texts"
 
 
 @pytest.mark.parametrize(

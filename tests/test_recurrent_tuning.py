@@ -2,21 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from toys import VOCABULARY, Mumbling, random_model, random_texts, write_corpus, write_unigram
 
 import asr
-from asr import checkpoint, stored_decoder, tuning
+from asr import checkpoint, recurrent_tuning, stored_decoder, tuning
 from asr.cli.decoder import DecoderOptions, make_decoder
 from asr.decoding import BeamSettings
-from asr.decoding.recurrent import RecurrentDecoder
+from asr.decoding.recurrent import RecurrentDecoder, RecurrentUse
 from asr.dev_set import DevSet
 from asr.errors import CheckpointError
 from asr.lm.load import load_language_model
 from asr.recognizer import Recognizer
 from asr.recurrent_lm.settings import RecurrentLMSettings
 from asr.recurrent_lm.training import Training
+from asr.recurrent_tuning import as_good_as_the_best
 
 SENTENCES = [text.split() for text in random_texts(80, 3)]
 
@@ -56,6 +58,24 @@ def test_rescored_dev_is_no_worse_than_the_beam_it_comes_from(found):
     assert not fused.recurrent.rescore
     assert rescored.errors <= found.beam.errors
     assert found.chosen.errors == min(one.errors for one in (found.greedy, found.beam, rescored, fused))
+
+
+def test_what_differs_by_chance_from_the_best_is_as_good_and_what_is_always_worse_is_not():
+    best, by_chance, always = np.zeros((3, 30, 2), int)
+    by_chance[4], by_chance[9], best[17] = (1, 2), (1, 1), (1, 1)
+    always[::3] = 1, 1
+    assert as_good_as_the_best(np.stack([always, by_chance, best])) == [1, 2]
+
+
+def test_of_equals_the_weights_stay_those_of_the_first_pass(dev, lm, rnnlm, monkeypatch):
+    from asr.recurrent_lm.load import load_recurrent
+
+    decoder = RecurrentDecoder(
+        BeamSettings(alpha=0.7, beta=0.3), load_language_model(lm), load_recurrent(rnnlm), RecurrentUse()
+    )
+    monkeypatch.setattr(recurrent_tuning, "as_good_as_the_best", lambda errors: range(len(errors)))
+    use = recurrent_tuning.choose_use(dev, decoder)
+    assert (use.share, use.alpha, use.beta) == (0.5, 0.7, 0.3)
 
 
 def test_without_an_ngram_all_of_a_word_is_the_recurrent_models(dev, rnnlm):

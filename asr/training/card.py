@@ -27,13 +27,13 @@ On the dev set ({utterances} utterances, {decoder}):
 
     {summary}
 
-Made by
+{remark}Made by
 
     asr train {command}
 """
 
 
-def model_card(settings: Settings, evaluation: Evaluation, epochs: str) -> str:
+def model_card(settings: Settings, evaluation: Evaluation, epochs: str, remark: str = "") -> str:
     """Markdown with what is known at the time of saving; the licence is left to the recordings' owner."""
     direction = "Two-directional" if settings.model.bidirectional else "One-directional"
     return _CARD.format(
@@ -49,6 +49,7 @@ def model_card(settings: Settings, evaluation: Evaluation, epochs: str) -> str:
         utterances=len(evaluation.utterances),
         decoder="beam" if kind_of(settings.model).search else "greedy",
         summary=summary(evaluation).replace("\n", "\n    "),
+        remark=f"{remark}\n\n" if remark else "",
         command=" ".join(shlex.quote(override) for override in _overrides(settings)),
     )
 

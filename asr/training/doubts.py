@@ -22,7 +22,7 @@ _SAID_ELSEWHERE = {
 
 
 def corpus_doubts(manifests: Mapping[str, Sequence[Utterance]], requirements: Requirements) -> Iterator[str]:
-    """A sentence for each kind of defect of each set that shows without decoding, and one for what dev repeats."""
+    """A sentence for each kind of defect of each set that shows without decoding; what dev repeats says ``repeats``."""
     defects = [
         defect
         for defect in check(manifests, requirements, hear=believe)
@@ -33,16 +33,9 @@ def corpus_doubts(manifests: Mapping[str, Sequence[Utterance]], requirements: Re
         first, *others = group
         more = f" (and {len(others)} more such; `asr data check` names all)" if others else ""
         yield f"{manifest}: {first.utterance}: {first.message}{more}"
-    repeats = _repeats(manifests["dev"], manifests["train"])
-    if repeats:
-        yield repeats
 
 
-def _kind(defect: Defect) -> tuple[str, str]:
-    return defect.manifest, defect.kind
-
-
-def _repeats(dev: Sequence[Utterance], train: Sequence[Utterance]) -> str:
+def repeats(dev: Sequence[Utterance], train: Sequence[Utterance]) -> str:
     """What the dev set has in common with the training set; empty for nothing."""
     keys: dict[str, Callable[[Utterance], object]] = {
         "sentences": lambda one: normalize(one.text) or None,
@@ -56,6 +49,10 @@ def _repeats(dev: Sequence[Utterance], train: Sequence[Utterance]) -> str:
     remedies = [f"`asr data split --by {what[:-1]}`" for what in ("speakers", "sentences") if shares[what]]
     remedy = f" ({' or '.join(remedies)} separates them)" if len(remedies) == 1 else ""
     return f"dev: {', '.join(common)} are in train too; its WER says little of new ones{remedy}"
+
+
+def _kind(defect: Defect) -> tuple[str, str]:
+    return defect.manifest, defect.kind
 
 
 def _share(dev: Sequence[Utterance], train: Sequence[Utterance], key: Callable[[Utterance], object]) -> float:

@@ -20,7 +20,7 @@ from asr.data import Example
 from asr.settings import Settings, save_yaml
 from asr.training import distributed
 from asr.training.callbacks import Progress, StopOnSignal
-from asr.training.doubts import corpus_doubts
+from asr.training.doubts import corpus_doubts, repeats
 from asr.training.dry import try_longest
 from asr.training.files import no_room
 from asr.training.parts import Parts, say
@@ -99,8 +99,9 @@ def _train(settings: Settings, console: Console) -> TrainingResult:
     parts = Parts(settings, console)
     if before:
         refuse_other_data(run_dir, parts.sets)
+    repeated = repeats(parts.dev, parts.sets["train"]) if distributed.is_first() else ""
     if distributed.is_first():
-        for sentence in corpus_doubts(parts.sets, parts.requirements):
+        for sentence in filter(None, (*corpus_doubts(parts.sets, parts.requirements), repeated)):
             say(console, sentence)
     if not before:
         try_longest(parts)
@@ -114,7 +115,7 @@ def _train(settings: Settings, console: Console) -> TrainingResult:
     if before and before.trainer.max_epochs < settings.trainer.max_epochs:
         say(console, _lengthened(before, settings))
     tell = partial(say, console)
-    scorer = DevScorer(parts.model, parts.dev, run_dir, tell)
+    scorer = DevScorer(parts.model, parts.dev, run_dir, tell, repeated)
     stop = StopOnSignal(tell)
     _fit(parts, _callbacks(parts, scorer, stop, console) if distributed.is_first() else [scorer, stop])
     minutes = sum(row["seconds"] for row in scorer.history) / 60

@@ -33,12 +33,19 @@ class DevScorer(Callback):
     """
 
     def __init__(
-        self, model: checkpoint.Model, dev: Sequence[Utterance], run_dir: Path, tell: Callable[[str], None]
+        self,
+        model: checkpoint.Model,
+        dev: Sequence[Utterance],
+        run_dir: Path,
+        tell: Callable[[str], None],
+        remark: str = "",
     ):
         self.model = model
         self.dev = dev
         self.run_dir = run_dir
         self.tell = tell
+        self.remark = remark
+        """What the models' cards have to say of the dev set, besides the rates on it."""
         self.best: tuple[float, float] = (float("inf"), float("inf"))
         """Dev WER of the model in ``best/`` and, where that ties, CER."""
         self.best_epoch = 0
@@ -60,7 +67,7 @@ class DevScorer(Callback):
         with pl_module.averaged():
             evaluation = self._score()
             row = _measured(trainer, pl_module, evaluation)
-            card = model_card(pl_module.settings, evaluation, str(row["epoch"]))
+            card = model_card(pl_module.settings, evaluation, str(row["epoch"]), self.remark)
             self._save(LAST, card)
             if not trainer.is_last_batch:
                 self._report(trainer, row, "  cut short")
@@ -158,7 +165,7 @@ class DevScorer(Callback):
         mean = distributed.from_first(lambda: epochs.mean(self.run_dir / EPOCHS, chosen))
         with replaced(self.model.acoustic, mean):
             evaluation = self._score()
-            card = model_card(module.settings, evaluation, what)
+            card = model_card(module.settings, evaluation, what, self.remark)
             best = self._keep_best(evaluation, max(chosen), card)
         self.tell(
             f"{what}:  dev {self.model.vocabulary.rate} {100 * evaluation.words.rate:6.2f} %  "
