@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import typer
 from conftest import tones
 
 import asr
+from asr.cli import decoder
 from asr.cli.decoder import DecoderName, DecoderOptions, make_decoder
 from asr.cli.hotwords import HOTWORD_BOOST, parse_hotwords
 from asr.manifest import read_manifest
@@ -224,6 +226,18 @@ def test_hotwords_are_written_as_the_model_writes(tmp_path: Path) -> None:
     refused = run(path, "--hotwords", "...")
     assert refused.returncode == 2
     assert "hotword '...': the model writes" in " ".join(refused.stderr.split())
+
+
+def test_who_waits_for_the_compiler_is_told_so(monkeypatch, capsys):
+    class Uncompiled(asr.BeamDecoder):
+        def warm_up(self) -> float:
+            time.sleep(0.5)
+            assert capsys.readouterr().err.startswith("compiling the beam search: ")
+            return 0.5
+
+    monkeypatch.setattr(decoder, "_PATIENCE", 0.01)
+    decoder.warm_up(Uncompiled())
+    assert capsys.readouterr().err.startswith("compiled the beam search in 0.5 s ")
 
 
 def test_streams_that_are_closed_from_the_start() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from asr.decoding.recurrent import RecurrentUse
     from asr.recognizer import Decoder
     from asr.stored_decoder import LanguageModel, StoredDecoder
+
+_PATIENCE = 3.0
+"""Seconds that loading compiled code takes at most; who waits longer is told what for."""
 
 
 class DecoderName(enum.StrEnum):
@@ -187,12 +191,19 @@ def made_by_options(model: str, decoder: "Decoder", options: DecoderOptions) -> 
 
 
 def warm_up(decoder: "Decoder") -> None:
-    """Load what is compiled, and say so where it had to be compiled first."""
+    """Load what is compiled; where that was never done, say so before and after it."""
     from asr.decoding import BeamDecoder
 
     if not isinstance(decoder, BeamDecoder):
         return
-    seconds = decoder.warm_up()
+    waiting = threading.Timer(
+        _PATIENCE, say, ["compiling the beam search: up to a minute, once on this machine"]
+    )
+    waiting.start()
+    try:
+        seconds = decoder.warm_up()
+    finally:
+        waiting.cancel()
     if seconds:
         say(f"compiled the beam search in {seconds:.1f} s (kept on disk for the next time)")
 
