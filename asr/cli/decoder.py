@@ -196,9 +196,7 @@ def warm_up(decoder: "Decoder") -> None:
 
     if not isinstance(decoder, BeamDecoder):
         return
-    waiting = threading.Timer(
-        _PATIENCE, say, ["compiling the beam search: up to a minute, once on this machine"]
-    )
+    waiting = threading.Timer(_PATIENCE, say, ["compiling the beam search: up to a minute, and only once"])
     waiting.start()
     try:
         seconds = decoder.warm_up()
