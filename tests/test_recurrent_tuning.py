@@ -13,7 +13,7 @@ from asr.cli.decoder import DecoderOptions, make_decoder
 from asr.decoding import BeamSettings
 from asr.decoding.recurrent import RecurrentDecoder, RecurrentUse
 from asr.dev_set import DevSet
-from asr.errors import CheckpointError
+from asr.errors import CheckpointError, LanguageModelError
 from asr.lm.load import load_language_model
 from asr.recognizer import Recognizer
 from asr.recurrent_lm.settings import RecurrentLMSettings
@@ -172,3 +172,11 @@ def test_damage_is_one_sentence(stored, tmp_path):
         (folder / "rnnlm" / "weights.safetensors").write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"weights.safetensors: .*`asr tune` stores it anew"):
         asr.load(tmp_path / "copy", device="cpu")
+
+
+def test_training_leaves_an_acoustic_model_alone(tmp_path):
+    checkpoint.save(tmp_path / "model", random_model(), "card")
+    before = {path: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    with pytest.raises(LanguageModelError, match="holds a model of another kind, which would be lost"):
+        Training(tmp_path / "model", SENTENCES, SENTENCES[:10], RecurrentLMSettings(size=16))
+    assert {path: path.read_bytes() for path in (tmp_path / "model").iterdir()} == before

@@ -31,6 +31,18 @@ FORMAT_VERSION = 1
 SETTINGS, WORDS, WEIGHTS, STATE = "settings.yaml", "words.txt", "weights.safetensors", "state.safetensors"
 
 
+def refuse_other_model(folder: Path) -> None:
+    """Leave alone what has weights and is no recurrent language model, as the settings here would say first.
+
+    Raises:
+        LanguageModelError: the folder holds such a model.
+    """
+    if (folder / WEIGHTS).exists() and not (folder / SETTINGS).exists():
+        raise LanguageModelError(
+            f"{folder}: holds a model of another kind, which would be lost; choose another folder."
+        )
+
+
 def save_head(folder: Path, settings: RecurrentLMSettings, vocabulary: LMVocabulary) -> None:
     """What is known before the weights.
 

@@ -64,12 +64,13 @@ class Training:
         """Count the words, and read what an earlier start has left; a state is saved after each epoch anyway.
 
         Raises:
-            LanguageModelError: text or dev text are too small, or the folder holds another training.
+            LanguageModelError: text or dev text are too small, or the folder holds another training or model.
         """
         if not any(text) or not any(dev):
             raise LanguageModelError(
                 "There is no text to train and judge a language model with; give sentences."
             )
+        files.refuse_other_model(folder)
         self.folder, self.settings, self._save_seconds = folder, settings, save_seconds
         self.vocabulary = LMVocabulary.build(text, settings)
         self.text = Text(text, self.vocabulary, settings)
