@@ -32,7 +32,7 @@ SETTINGS, WORDS, WEIGHTS, STATE = "settings.yaml", "words.txt", "weights.safeten
 
 
 def refuse_other_model(folder: Path) -> None:
-    """Leave alone what has weights and is no recurrent language model, as the settings here would say first.
+    """Weights without settings are no recurrent language model's, whose training writes the settings first.
 
     Raises:
         LanguageModelError: the folder holds such a model.
